@@ -1,0 +1,41 @@
+"""A package as plans, listings and ``--json`` show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOST = "host"
+"""The source of this machine's interpreters."""
+PYPI = "pypi"
+"""The source of Python package indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package, planned or installed.
+
+    ``source`` is ``pypi``, ``host`` or a channel's name; ``sha256`` is hexadecimal, ``size`` in
+    bytes of the archive; ``requested`` says whether the user asked for it by name.
+    """
+
+    name: str
+    version: str
+    build: str
+    source: str
+    url: str
+    sha256: str | None = None
+    size: int | None = None
+    requested: bool = False
+
+    def as_dict(self) -> dict[str, str | int | bool | None]:
+        """Return the fields that ``--json`` prints."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "build": self.build,
+            "source": self.source,
+            "url": self.url,
+            "sha256": self.sha256,
+            "size": self.size,
+            "requested": self.requested,
+        }

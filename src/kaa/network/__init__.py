@@ -1,0 +1,1 @@
+"""How bytes come over the wire: settings, credentials, retries, range requests, downloads."""

@@ -1,0 +1,1 @@
+"""One solve over all sources, and the reasons when there is none."""

@@ -1,0 +1,1 @@
+"""Where package records come from: indexes and the interpreters of this machine."""

@@ -1,0 +1,58 @@
+"""Where things lie: one root directory, overridden by ``KAA_ROOT``.
+
+Everything that is hard-linked together (the package cache and the environments) is below one
+root, so that it is on one file system.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The directories below kaa's root. None of them need exist yet."""
+
+    root: Path
+
+    @property
+    def environments(self) -> Path:
+        """The named environments: one link per environment, its generations in ``.kaa``."""
+        return self.root / "envs"
+
+    @property
+    def packages(self) -> Path:
+        """The package cache: extracted packages, linked into environments."""
+        return self.root / "pkgs"
+
+    @property
+    def metadata(self) -> Path:
+        """Index pages and core metadata, safe to delete at any time."""
+        return self.root / "cache"
+
+    @property
+    def overlays(self) -> Path:
+        """The kernel overlays, an environment per Python minor version."""
+        return self.root / "overlays"
+
+    @property
+    def launcher(self) -> Path:
+        """The file that kernelspecs run; a copy, so that it outlives kaa's own installation."""
+        return self.root / "launcher.py"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files."""
+        return self.root / "locks"
+
+
+def default_layout() -> Layout:
+    """Return the layout below ``KAA_ROOT``, or else below the user's data directory."""
+    override = os.environ.get("KAA_ROOT")
+    if override:
+        return Layout(Path(override).expanduser().absolute())
+    import platformdirs
+
+    return Layout(platformdirs.user_data_path("kaa", appauthor=False))

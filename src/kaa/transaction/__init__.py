@@ -1,0 +1,1 @@
+"""Fetch, stage and commit: environments change as a whole or not at all."""
