@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kaa.model.package import Package
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.model.package import Package
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The package cache, wheels and interpreters converted into packages, locks, and where things lie."""
+"""The package cache: wheels and interpreters turned into packages; locks; where things lie."""
