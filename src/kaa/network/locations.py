@@ -1,0 +1,57 @@
+"""URLs as settings give them: credentials split off, paths turned into file URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user name and, where it is known, a password. Neither ever shows in ``repr``."""
+
+    username: str
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+
+def split_credentials(url: str) -> tuple[str, Credentials | None]:
+    """Return ``url`` without its user information, and that information (RFC 3986, 3.2.1)."""
+    if "@" not in url:
+        return url, None
+    parts = urlsplit(url)
+    userinfo, separator, host = parts.netloc.rpartition("@")
+    if not separator:
+        return url, None
+    username, has_password, password = userinfo.partition(":")
+    credentials = Credentials(unquote(username), unquote(password) if has_password else None)
+    bare = urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
+    return bare, credentials if username or password else None
+
+
+def redact(url: str) -> str:
+    """Return ``url`` fit for messages, records and logs: without user information."""
+    return split_credentials(url)[0]
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return the scheme, host and port that a URL's credentials belong to (RFC 6454)."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return parts.scheme, parts.hostname or "", port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def as_url(location: str) -> str:
+    """Return ``location`` as a URL; a path of the file system becomes a ``file:`` URL."""
+    if "://" in location or location.startswith("file:"):
+        return location
+    from pathlib import Path
+
+    return Path(location).expanduser().absolute().as_uri()

@@ -1,0 +1,192 @@
+"""Where packages come from and how to get there, as pip's and uv's own settings say.
+
+Nothing is to be configured twice: whoever made pip or uv work on a machine made kaa work on it.
+Where both tools are configured, uv's value wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kaa.network.locations import Credentials, as_url, split_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds after which a source that says nothing counts as unreachable."""
+DEFAULT_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A package index (PEP 503, PEP 691), or the default one when ``location`` is empty.
+
+    ``location`` is the URL without credentials; ``ignored_statuses`` are the answers that mean
+    "this project is not here", beside 404 and 410 (uv's ``ignore-error-codes``).
+    """
+
+    location: str = ""
+    name: str | None = None
+    credentials: Credentials | None = field(default=None, repr=False)
+    ignored_statuses: tuple[int, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """The URL that project names are appended to; it ends with a slash."""
+        return self.location or _default_index_url()
+
+    @property
+    def key(self) -> str:
+        """A name for directories of the cache, the same for the same URL, without credentials."""
+        if not self.location:
+            return "default"
+        import hashlib
+
+        return hashlib.sha256(self.location.encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.name} ({self.url})" if self.name else self.url
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Everything that the network room needs to know.
+
+    ``indexes`` are in order of priority; the first that has a project provides it. ``proxies``
+    maps ``http``, ``https`` or ``all`` to a proxy's URL; ``no_proxy`` lists hosts to reach without.
+    ``timeout`` is in seconds. ``client_certificate`` is a PEM file with certificate and key.
+    """
+
+    indexes: tuple[Index, ...] = (Index(),)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    no_proxy: tuple[str, ...] = ()
+    ca_bundle: Path | None = None
+    ca_directory: Path | None = None
+    client_certificate: Path | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    retries: int = DEFAULT_RETRIES
+    trusted_hosts: tuple[str, ...] = ()
+    keyring: bool = False
+    netrc: Path | None = None
+    offline: bool = False
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    pip_files: Sequence[Path] | None = None,
+    uv_files: Sequence[Path] | None = None,
+) -> NetworkSettings:
+    """Return the settings that pip, uv and the environment variables ``environ`` give.
+
+    ``pip_files`` (the later one wins) and ``uv_files`` (the earlier one wins) are for programs
+    and tests that bring their own; by default the files are found as pip and uv find them.
+
+    Raises :class:`~kaa.model.errors.RequestError` for a value that makes no sense.
+    """
+    from kaa.network.pip_settings import read_pip_settings
+    from kaa.network.uv_settings import read_uv_settings
+
+    uv = read_uv_settings(environ, uv_files)
+    pip = read_pip_settings(environ, pip_files)
+    return NetworkSettings(
+        indexes=_indexes(uv, pip),
+        proxies=_proxies(environ, pip.get("proxy")),
+        no_proxy=tuple(
+            host.strip() for host in _variable(environ, "no_proxy").split(",") if host.strip()
+        ),
+        ca_bundle=_path(
+            environ.get("SSL_CERT_FILE"),
+            pip.get("cert"),
+            environ.get("REQUESTS_CA_BUNDLE"),
+            environ.get("CURL_CA_BUNDLE"),
+        ),
+        ca_directory=_path(environ.get("SSL_CERT_DIR")),
+        client_certificate=_path(environ.get("SSL_CLIENT_CERT"), pip.get("client-cert")),
+        timeout=_first(uv.get("timeout"), pip.get("timeout"), DEFAULT_TIMEOUT),
+        retries=_first(uv.get("retries"), pip.get("retries"), DEFAULT_RETRIES),
+        trusted_hosts=(*uv.get("trusted-hosts", ()), *pip.get("trusted-hosts", ())),
+        keyring=_first(uv.get("keyring"), pip.get("keyring"), False),
+        netrc=_netrc(environ),
+        offline=uv.get("offline", False),
+    )
+
+
+def make_index(
+    location: str,
+    name: str | None = None,
+    credentials: Credentials | None = None,
+    ignored_statuses: Iterable[int] = (),
+) -> Index:
+    """Return the index at ``location``, a URL (credentials are split off) or a directory."""
+    url, found = split_credentials(as_url(location))
+    if credentials is None or (found and credentials.password is None):
+        credentials = found or credentials
+    return Index(
+        url if url.endswith("/") else f"{url}/", name, credentials, tuple(ignored_statuses)
+    )
+
+
+def _indexes(uv: Mapping[str, Any], pip: Mapping[str, Any]) -> tuple[Index, ...]:
+    if uv.get("no-index") or pip.get("no-index"):
+        return ()
+    extra = uv.get("indexes") or pip.get("indexes") or ()
+    default = uv.get("default") or pip.get("default") or Index()
+    unique: dict[str, Index] = {}
+    for index in (*extra, default):
+        unique.setdefault(index.location, index)
+    return tuple(unique.values())
+
+
+def _default_index_url() -> str:
+    from urllib.parse import urljoin
+
+    # The library's constant is the only place that knows the address; it costs 50 ms to import,
+    # which a run that finds everything in the cache never pays.
+    from distlib.index import DEFAULT_INDEX  # type: ignore[import-untyped]
+
+    return urljoin(str(DEFAULT_INDEX), "/simple/")
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+def _path(*values: str | None) -> Path | None:
+    from pathlib import Path
+
+    return next((Path(value).expanduser() for value in values if value), None)
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    # Lower case first, as curl and requests have it: a CGI request can set HTTP_PROXY.
+    return environ.get(name.lower()) or environ.get(name.upper()) or ""
+
+
+def _proxies(environ: Mapping[str, str], pip_proxy: str | None) -> dict[str, str]:
+    if pip_proxy:
+        return {"all": _proxy_url(pip_proxy)}
+    given = {scheme: _variable(environ, f"{scheme}_proxy") for scheme in ("http", "https", "all")}
+    return {scheme: _proxy_url(url) for scheme, url in given.items() if url}
+
+
+def _proxy_url(value: str) -> str:
+    return value if "://" in value else f"http://{value}"
+
+
+def _netrc(environ: Mapping[str, str]) -> Path | None:
+    from pathlib import Path
+
+    given = environ.get("NETRC")
+    if given:
+        return Path(given).expanduser()
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if not home:
+        return None
+    candidates = (Path(home, name) for name in (".netrc", "_netrc"))
+    return next((path for path in candidates if path.is_file()), None)
