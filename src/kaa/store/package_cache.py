@@ -1,0 +1,73 @@
+"""The package cache: a directory of extracted packages, shared with rattler's linker.
+
+An entry is the directory ``<name>-<version>-<build>`` and, beside it, a lock file of the same
+name with the archive's sha256. rattler uses an entry only when the lock file has the hash that
+the record asks for; the same rule is kept here, so an entry whose writing was interrupted (no
+lock file yet) simply does not count and is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaa.store.locks import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kaa.store.layout import Layout
+
+_LOCK = struct.Struct(">Q32s")
+_REVISION = 1
+_STAGING = ".kaa-"
+
+
+def entry_name(name: str, version: str, build: str) -> str:
+    """Return the directory name of a package in the cache."""
+    return f"{name}-{version}-{build}"
+
+
+def has_entry(layout: Layout, entry: str, sha256: str) -> bool:
+    """Say whether the cache holds ``entry``, complete and made of the archive with this hash."""
+    try:
+        lock = (layout.packages / f"{entry}.lock").read_bytes()
+    except OSError:
+        return False
+    if len(lock) != _LOCK.size or _LOCK.unpack(lock)[1] != bytes.fromhex(sha256):
+        return False
+    return (layout.packages / entry / "info" / "index.json").is_file()
+
+
+@contextmanager
+def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
+    """Give a directory to write a package into; it becomes ``entry`` when the block succeeds.
+
+    When another process finished the same entry in the meantime, its work is kept. When the block
+    fails nothing stays. ``sha256`` is the archive's, hexadecimal.
+    """
+    layout.packages.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}-", dir=layout.packages))
+    try:
+        yield staging / "package"
+        with locked(layout, "packages"):
+            if not has_entry(layout, entry, sha256):
+                _put_in_place(layout, staging, entry, sha256)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> None:
+    final = layout.packages / entry
+    lock = layout.packages / f"{entry}.lock"
+    if final.exists():  # left by an interrupted write, or of another archive
+        lock.unlink(missing_ok=True)
+        os.replace(final, staging / "old")
+    os.replace(staging / "package", final)
+    # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
+    lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))
