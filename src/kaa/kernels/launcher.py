@@ -1,0 +1,90 @@
+"""What a kernelspec runs: starts an environment's kernel, activated, as this very process.
+
+Called as ``<prefix>/bin/python -I -S launcher.py --prefix <prefix> --overlays <directory> --
+<the kernel's arguments>``. kaa writes this module and :mod:`kaa.environments.activation` into one
+file outside of its own installation (:mod:`kaa.kernels.installed_launcher`), so the rules there
+hold here too: standard library, Python 3.7, cheap imports, and each import of kaa's own in a line.
+"""
+
+# Importing pathlib would double the time that this takes.
+# ruff: noqa: PTH110, PTH118
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kaa.environments.activation import WINDOWS, activated, become, generation_of, interpreter
+
+# Appending leaves the environment's own packages in front of the overlay's. The current
+# directory goes, as in ipykernel_launcher, so that no file beside the notebook shadows a module;
+# IPython puts it back.
+_START_FROM_OVERLAY = """\
+import os, sys
+if sys.path[0] == "":
+    del sys.path[0]
+sys.path.append(os.fsdecode({overlay}))
+sys.argv[0] = os.fsdecode({program})
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
+
+
+def site_packages(prefix: str, minor: str) -> str:
+    """Return the site-packages directory of a prefix for Python ``minor`` (``3.12``, ``3.13t``)."""
+    if WINDOWS:
+        return os.path.join(prefix, "Lib", "site-packages")
+    return os.path.join(prefix, "lib", "python" + minor, "site-packages")
+
+
+def overlay_prefix(overlays: str, minor: str) -> str:
+    """Return the prefix (a link) of the kernel overlay for Python ``minor``."""
+    return os.path.join(overlays, "cp" + minor.replace(".", ""))
+
+
+def has_ipykernel(directory: str) -> bool:
+    """Say whether ipykernel is installed in a site-packages directory, without importing it."""
+    return os.path.exists(os.path.join(directory, "ipykernel_launcher.py"))
+
+
+def kernel_command(generation: str, overlays: str, minor: str) -> list[str]:
+    """Return the command that starts the kernel, to be followed by the kernel's arguments.
+
+    Raises LookupError, with a message for the user, when there is no ipykernel to start.
+    """
+    python = interpreter(generation)
+    if has_ipykernel(site_packages(generation, minor)):
+        return [python, "-m", "ipykernel_launcher"]
+    link = overlay_prefix(overlays, minor)
+    overlay = site_packages(generation_of(link), minor)
+    if not has_ipykernel(overlay):
+        raise LookupError(
+            "the environment has no ipykernel, and there is no kernel overlay "
+            f"for Python {minor} at {link}; install ipykernel into the environment"
+        )
+    # As bytes in ASCII, since -I may have given this process another encoding than the kernel's.
+    code = _START_FROM_OVERLAY.format(
+        overlay=os.fsencode(overlay),
+        program=os.fsencode(os.path.join(overlay, "ipykernel_launcher.py")),
+    )
+    return [python, "-c", code]
+
+
+def main(argv: list[str]) -> int:
+    """Start the kernel; returns only on failure (and on Windows, with the kernel's exit code)."""
+    own, kernel = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
+    options = dict(zip(own[::2], own[1::2]))  # noqa: B905 (Python 3.10's)
+    prefix = options["--prefix"]
+    generation = generation_of(prefix)
+    free_threaded = "t" in getattr(sys, "abiflags", "")
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}" + ("t" if free_threaded else "")
+    try:
+        command = kernel_command(generation, options["--overlays"], minor)
+    except LookupError as error:
+        sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")
+        return 1
+    return become(command + kernel, activated(prefix, generation, os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
