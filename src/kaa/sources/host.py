@@ -1,0 +1,179 @@
+"""The interpreters of this machine, offered to the solver as ``python`` records.
+
+findpython knows the places where interpreters are (PATH, pyenv, asdf, rye, uv, the Windows
+registry, macOS frameworks). Each one is asked once what it is; the answer is kept until the file
+changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaa.model.package import HOST
+from kaa.store.host_python import HostPython
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rattler import PackageName, RepoDataRecord, Subdir
+
+    from kaa.store.layout import Layout
+
+OLDEST = (3, 8)
+"""The oldest Python that environments are made with: the oldest that ipykernel still runs on."""
+_QUESTION = """
+import json, platform, sys, sysconfig
+print(json.dumps({
+    "version": platform.python_version(),
+    "implementation": platform.python_implementation(),
+    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    "executable": getattr(sys, "_base_executable", None) or sys.executable,
+    "prefix": sys.base_prefix,
+}))
+"""
+_TIMEOUT = 10.0
+"""Seconds after which an interpreter that does not answer counts as broken."""
+
+
+def find_host_pythons(layout: Layout) -> tuple[HostPython, ...]:
+    """Return this machine's usable CPythons, newest first, one for each full version."""
+    memory = layout.metadata / "interpreters.json"
+    remembered = _remembered(memory)
+    files = {str(path): _fingerprint(path) for path in _candidates()}
+    unknown = [path for path, mark in files.items() if remembered.get(path, {}).get("mark") != mark]
+    if unknown:
+        with ThreadPoolExecutor(4) as pool:
+            answers = dict(zip(unknown, pool.map(_ask, unknown), strict=True))
+        remembered = {path: remembered[path] for path in files if path not in answers} | {
+            path: {"mark": files[path], "answer": answer} for path, answer in answers.items()
+        }
+        _remember(memory, remembered)
+    found: dict[str, HostPython] = {}
+    for path in files:  # in order of discovery: the first of a version is the one on PATH
+        python = _usable(remembered[path]["answer"])
+        if python is not None:
+            found.setdefault(python.version, python)
+    return tuple(sorted(found.values(), key=lambda python: _numbers(python.version), reverse=True))
+
+
+def _candidates() -> list[Path]:
+    from findpython.providers import ALL_PROVIDERS
+
+    paths = [Path(getattr(sys, "_base_executable", None) or sys.executable)]
+    for kind in ALL_PROVIDERS.values():
+        provider = kind.create()
+        if provider is not None:
+            paths += [version.executable for version in provider.find_pythons()]
+    found: dict[Path, None] = {}
+    for path in paths:
+        try:
+            real = path.resolve(strict=True)
+            with real.open("rb") as file:
+                script = file.read(2) == b"#!"
+        except OSError:
+            continue
+        # A script answers for whatever it starts from where it stands (pyenv's shims do): what it
+        # would start is found by its own path.
+        if not script:
+            found.setdefault(real)
+    return list(found)
+
+
+def _fingerprint(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_mtime_ns, status.st_size, status.st_ino]
+
+
+def _ask(path: str) -> dict[str, Any] | None:
+    try:
+        process = subprocess.run(
+            [path, "-I", "-S", "-c", _QUESTION],
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=True,
+            text=True,
+        )
+        answer = json.loads(process.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _usable(answer: dict[str, Any] | None) -> HostPython | None:
+    if answer is None or answer["implementation"] != "CPython" or answer["free_threaded"]:
+        return None
+    version: str = answer["version"]
+    if not version.replace(".", "").isdigit() or _numbers(version)[:2] < OLDEST:
+        return None
+    return HostPython(version, Path(answer["executable"]), Path(answer["prefix"]))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _remembered(memory: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remember(memory: Path, content: dict[str, Any]) -> None:
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        beside = memory.with_name(f"{memory.name}.{os.getpid()}")
+        beside.write_text(json.dumps(content), encoding="utf-8")
+        beside.replace(memory)
+    except OSError:
+        return  # a memory that cannot be written costs time, nothing else
+
+
+class HostSource:
+    """The ``RepoDataSource`` of this machine's interpreters."""
+
+    def __init__(self, pythons: Sequence[HostPython]) -> None:
+        self._records = {python.version: _record(python) for python in pythons}
+
+    async def fetch_package_records(
+        self, platform: Subdir, name: PackageName
+    ) -> list[RepoDataRecord]:
+        """Return the ``python`` records (rattler's protocol)."""
+        if name.normalized != "python" or str(platform) != "noarch":
+            return []
+        return list(self._records.values())
+
+    def package_names(self, platform: Subdir) -> list[str]:
+        """Return ``python`` (rattler's protocol)."""
+        return ["python"] if str(platform) == "noarch" else []
+
+
+def _record(python: HostPython) -> RepoDataRecord:
+    from rattler import PackageRecord, RepoDataRecord
+    from rattler.package import BuildString
+
+    record = PackageRecord(
+        "python",
+        python.version,
+        BuildString(python.build),
+        0,
+        "noarch",
+        sha256=bytes.fromhex(python.sha256),
+        size=0,
+        python_site_packages_path=python.site_packages,
+    )
+    return RepoDataRecord(
+        record, f"{python.build}.conda", python.executable.as_uri(), python_channel(python)
+    )
+
+
+def python_channel(python: HostPython) -> str:
+    """Return the channel of a host interpreter's record: a URL, as rattler wants it."""
+    return f"{python.prefix.as_uri()}#{HOST}"
