@@ -18,15 +18,21 @@ from kaa.environments.activation import WINDOWS, activated, become, generation_o
 
 # Appending leaves the environment's own packages in front of the overlay's. The current
 # directory goes, as in ipykernel_launcher, so that no file beside the notebook shadows a module;
-# IPython puts it back.
+# IPython puts it back. ipykernel chooses the inline backend by a variable: programs that the
+# kernel starts must not inherit it, since they have no overlay and matplotlib would fail in them.
 _START_FROM_OVERLAY = """\
 import os, sys
 if sys.path[0] == "":
     del sys.path[0]
 sys.path.append(os.fsdecode({overlay}))
 sys.argv[0] = os.fsdecode({program})
-from ipykernel import kernelapp
-kernelapp.launch_new_instance()
+from ipykernel.kernelapp import IPKernelApp
+backend = os.environ.get("MPLBACKEND")
+app = IPKernelApp.instance()
+app.initialize()
+if not backend:
+    os.unsetenv("MPLBACKEND")
+app.start()
 """
 
 

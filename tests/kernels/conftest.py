@@ -1,0 +1,161 @@
+"""Environments, an overlay and kernels of this machine's own interpreters, below tmp_path."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from kaa.kernels.overlay import overlay_prefix
+from kaa.kernels.specs import Kernelspec, write_kernelspec
+from kaa.store.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
+BASE_PYTHON = Path(sys.executable).resolve()
+
+
+def make_generation(
+    prefix: Path, number: int = 1, python: Path = BASE_PYTHON, minor: str = MINOR
+) -> Path:
+    """Make a generation as a virtual environment is made, and let the link point to it."""
+    generation = prefix.parent / ".kaa" / prefix.name / str(number)
+    for folder in ("bin", f"lib/python{minor}/site-packages", "conda-meta"):
+        (generation / folder).mkdir(parents=True)
+    (generation / "bin" / "python").symlink_to(python)
+    (generation / "bin" / f"python{minor}").symlink_to("python")
+    (generation / "pyvenv.cfg").write_text(f"home = {python.parent}\nversion = {minor}.0\n")
+    link = prefix.with_name(f"{prefix.name}.new")
+    link.symlink_to(Path(".kaa", prefix.name, str(number)))
+    link.replace(prefix)
+    return generation
+
+
+def site_of(generation: Path, minor: str = MINOR) -> Path:
+    return generation / "lib" / f"python{minor}" / "site-packages"
+
+
+def add_ipykernel(site: Path) -> None:
+    """Put the ipykernel that these tests run with, and what it needs, into a site-packages."""
+    wanted, seen = ["ipykernel"], set()
+    while wanted:
+        name = wanted.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # for another platform
+        tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+        for top in tops:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(distribution.locate_file(top))))
+        for line in distribution.requires or ():
+            requirement = Requirement(line)
+            if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
+                wanted.append(requirement.name)
+
+
+@dataclass
+class Running:
+    """A kernel under plain jupyter_client."""
+
+    manager: Any
+    client: Any
+
+    @property
+    def pid(self) -> int:
+        return int(self.manager.provisioner.pid)
+
+    def run(self, code: str) -> str:
+        """Execute code; return what it printed, or the error's name and value."""
+        printed = []
+
+        def collect(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                printed.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(code, timeout=30, output_hook=collect)
+        if reply["content"]["status"] == "error":
+            return f"{reply['content']['ename']}: {reply['content']['evalue']}"
+        return "".join(printed).replace("\r\n", "\n").strip()
+
+
+@contextmanager
+def started(name: str) -> Iterator[Running]:
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name=name, startup_timeout=60)
+    try:
+        yield Running(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of these tests' own: no setting or kernel of this machine is seen."""
+    # Blanks and other letters, because homes have them.
+    directory = tmp_path_factory.mktemp("home") / "Zoë Müller"
+    directory.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON"))]:
+            patch.delenv(variable)
+        for variable in ("PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV", "MPLBACKEND"):
+            patch.delenv(variable, raising=False)
+        patch.setenv("HOME", str(directory))
+        patch.setenv("JUPYTER_DATA_DIR", str(directory / "jupyter"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(directory / "run"))
+        patch.setenv("IPYTHONDIR", str(directory / "ipython"))
+        patch.chdir(directory)
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def layout(home: Path) -> Layout:
+    return Layout(home / "kaa root")
+
+
+@pytest.fixture(scope="module")
+def overlay(layout: Layout) -> Path:
+    generation = make_generation(overlay_prefix(layout, MINOR))
+    add_ipykernel(site_of(generation))
+    (site_of(generation) / "both.py").write_text("origin = 'overlay'\n")
+    return generation
+
+
+@dataclass(frozen=True)
+class Demo:
+    prefix: Path
+    generation: Path
+    spec: Kernelspec
+
+
+@pytest.fixture(scope="module")
+def demo(layout: Layout, overlay: Path) -> Demo:
+    """An environment without ipykernel, and its kernelspec."""
+    prefix = layout.environments / "demo"
+    generation = make_generation(prefix)
+    (site_of(generation) / "both.py").write_text("origin = 'environment'\n")
+    state = '{"env_vars": {"COLOUR": "grün; $HOME `id`"}}'
+    (generation / "conda-meta" / "state").write_text(state, encoding="utf-8")
+    spec = write_kernelspec("demo", prefix, generation, layout)
+    assert spec is not None
+    return Demo(prefix, generation, spec)
+
+
+@pytest.fixture(scope="module")
+def kernel(demo: Demo) -> Iterator[Running]:
+    with started(demo.spec.name) as running:
+        yield running

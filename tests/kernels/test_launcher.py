@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaa.kernels.installed_launcher import install_launcher, launcher_text
+from kaa.kernels.overlay import overlay_prefix
+from kaa.kernels.specs import write_kernelspec
+
+from .conftest import MINOR, Demo, Running, add_ipykernel, make_generation, site_of, started
+
+if TYPE_CHECKING:
+    from kaa.store.layout import Layout
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="generations are made as on POSIX")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# --- a kernel from the overlay -------------------------------------------------------------
+
+
+def test_the_kernel_is_the_process_that_jupyter_started(kernel: Running) -> None:
+    assert kernel.run("import os; print(os.getpid())") == str(kernel.pid)
+
+
+def test_the_kernel_runs_through_the_generation(kernel: Running, demo: Demo) -> None:
+    executable, prefix = kernel.run("import sys; print(sys.executable); print(sys.prefix)").split(
+        "\n"
+    )
+    assert executable == str(demo.generation / "bin" / "python")
+    assert prefix == str(demo.generation)
+
+
+def test_the_variables_name_the_stable_path(kernel: Running, demo: Demo) -> None:
+    names = ["CONDA_PREFIX", "VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "COLOUR"]
+    printed = kernel.run(f"import json, os; print(json.dumps([os.environ[n] for n in {names}]))")
+    expected = [str(demo.prefix), str(demo.prefix), "demo", "grün; $HOME `id`"]
+    assert json.loads(printed) == expected
+
+
+def test_commands_see_the_environment_first_and_no_overlay(kernel: Running, demo: Demo) -> None:
+    assert kernel.run("!command -v python") == str(demo.prefix / "bin" / "python")
+    ask = "import importlib.util as u; print(u.find_spec('ipykernel'), u.find_spec('both').name)"
+    assert kernel.run(f'!python -c "{ask}"') == "None both"
+    assert kernel.run("import os; print('PYTHONPATH' in os.environ)") == "False"
+
+
+def test_commands_do_not_inherit_the_inline_backend(kernel: Running) -> None:
+    # The backend's module is in the overlay, so that matplotlib would fail in a subprocess.
+    assert kernel.run("import os; print(os.environ['MPLBACKEND'])").startswith("module://")
+    assert kernel.run('!echo "<$MPLBACKEND>"') == "<>"
+
+
+def test_the_environments_packages_win_over_the_overlays(kernel: Running, overlay: Path) -> None:
+    assert kernel.run("import both; print(both.origin)") == "environment"
+    last = kernel.run("import sys; print(sys.path[-1])")
+    assert last == str(site_of(overlay))
+    assert kernel.run("import ipykernel; print(ipykernel.__file__)").startswith(last)
+
+
+def test_arguments_and_path_are_a_plain_kernels(
+    kernel: Running, overlay: Path, demo: Demo, layout: Layout
+) -> None:
+    prefix = layout.environments / "plain"
+    generation = make_generation(prefix)
+    add_ipykernel(site_of(generation))
+    spec = write_kernelspec("plain", prefix, generation, layout)
+    assert spec is not None
+    code = (
+        "import json, sys, os; print(json.dumps([sys.path, os.path.basename(sys.argv[0]), "
+        "len(sys.argv), sys.flags.no_user_site, sorted(n for n in globals() if n[0] != '_')]))"
+    )
+    ours, *rest = json.loads(kernel.run(code))
+    with started(spec.name) as plain:
+        theirs, *plain_rest = json.loads(plain.run(code))
+        origin = plain.run("import ipykernel; print(ipykernel.__file__)")
+    # An environment with its own ipykernel does without the overlay.
+    assert Path(origin).is_relative_to(site_of(generation))
+    assert str(site_of(overlay)) not in theirs
+    renamed = [entry.replace(str(generation), str(demo.generation)) for entry in theirs]
+    assert ours == [*renamed, str(site_of(overlay))]
+    assert [rest[:3]] == [plain_rest[:3]]
+    assert set(rest[3]) - set(plain_rest[3]) <= {"both", "ipykernel", "n"}
+
+
+def test_output_that_is_displayed_arrives(kernel: Running) -> None:
+    shown = []
+    kernel.client.execute_interactive(
+        "from IPython.display import HTML; display(HTML('<b>x</b>'))",
+        timeout=30,
+        output_hook=lambda message: shown.append(message["content"].get("data", {})),
+    )
+    assert {"text/html": "<b>x</b>"}.items() <= {
+        key: value for data in shown for key, value in data.items()
+    }.items()
+
+
+def test_a_file_beside_the_notebook_shadows_nothing_at_start(
+    demo: Demo, home: Path, kernel: Running
+) -> None:
+    shadow = home / "traitlets.py"
+    shadow.write_text("raise RuntimeError('the wrong module')\n")
+    try:
+        with started(demo.spec.name) as running:
+            assert running.run("print(1 + 1)") == "2"
+    finally:
+        shadow.unlink()
+
+
+def test_interrupt_restart_and_shutdown_reach_the_kernel(demo: Demo) -> None:
+    with started(demo.spec.name) as running:
+        first = running.pid
+        identity = running.client.execute("import time; print('on', flush=True); time.sleep(60)")
+        while True:
+            message = running.client.get_iopub_msg(timeout=30)
+            if message["msg_type"] == "stream":
+                break
+        begin = time.monotonic()
+        running.manager.interrupt_kernel()
+        reply = running.client.get_shell_msg(timeout=30)
+        assert reply["parent_header"]["msg_id"] == identity
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert time.monotonic() - begin < 20
+
+        running.run("value = 1")
+        running.manager.restart_kernel(now=False)
+        running.client.wait_for_ready(timeout=60)
+        assert running.run("value").startswith("NameError")
+        assert running.run("import os; print(os.getpid())") == str(running.pid)
+        second = running.pid
+        assert second != first
+        assert not alive(first)
+
+        running.manager.shutdown_kernel()
+        assert not alive(second)
+
+
+def test_a_kernel_keeps_its_generation_while_the_link_moves(layout: Layout, overlay: Path) -> None:
+    prefix = layout.environments / "changing"
+    old = make_generation(prefix)
+    (site_of(old) / "answer.py").write_text("value = 1\n")
+    spec = write_kernelspec("changing", prefix, old, layout)
+    assert spec is not None
+    with started(spec.name) as running:
+        new = make_generation(prefix, 2)
+        (site_of(new) / "answer.py").write_text("value = 2\n")
+        assert running.run("import answer; print(answer.value)") == "1"
+        # What the kernel starts by name is the environment as it is now.
+        assert running.run('!python -c "import answer; print(answer.value)"') == "2"
+        running.manager.restart_kernel(now=True)
+        running.client.wait_for_ready(timeout=60)
+        assert running.run("import answer; print(answer.value)") == "2"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("minor", ["3.10", "3.12", "3.13"])
+def test_other_interpreters_run_with_an_overlay_of_their_own(
+    minor: str, layout: Layout, tmp_path: Path
+) -> None:
+    import pwd
+
+    versions = Path(pwd.getpwuid(os.getuid()).pw_dir, ".pyenv", "versions")
+    python = next(versions.glob(f"{minor}.*/bin/python{minor}"), None)
+    if python is None or minor == MINOR:
+        pytest.skip(f"there is no other Python {minor} on this machine")
+    built = make_generation(overlay_prefix(layout, minor), 1, python, minor)
+    command = ["uv", "pip", "install", "-q", "--python", str(built / "bin" / "python"), "ipykernel"]
+    subprocess.run([sys.executable, "-m", *command], check=True)
+    prefix = tmp_path / "été" / "project"
+    generation = make_generation(prefix, 1, python, minor)
+    spec = write_kernelspec(None, prefix, generation, layout)
+    assert spec is not None
+    with started(spec.name) as running:
+        code = "import os, sys; print(os.getpid(), '%d.%d' % sys.version_info[:2])"
+        assert running.run(code) == f"{running.pid} {minor}"
+
+
+# --- the launcher as a file ----------------------------------------------------------------
+
+
+def test_the_launcher_is_one_file_of_old_syntax_and_cheap_imports(layout: Layout) -> None:
+    tree = ast.parse(launcher_text(), feature_version=(3, 7))
+    imported = {
+        alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names
+    }
+    assert imported == {"ntpath", "os", "posixpath", "sys"}
+    assert "kaa." not in {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert layout.launcher.name == install_launcher(layout).name
+    assert install_launcher(layout).read_text(encoding="utf-8") == launcher_text()
+
+
+def test_without_any_ipykernel_the_reason_is_said(layout: Layout, tmp_path: Path) -> None:
+    prefix = tmp_path / "bare"
+    make_generation(prefix)
+    done = subprocess.run(
+        [
+            *(str(prefix / "bin" / "python"), "-I", "-S", str(install_launcher(layout))),
+            *("--prefix", str(prefix), "--overlays", str(tmp_path / "none"), "--", "-f", "x"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"no kernel overlay for Python {MINOR}" in done.stderr
+    assert "install ipykernel" in done.stderr
+    assert "Traceback" not in done.stderr
