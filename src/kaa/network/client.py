@@ -113,8 +113,9 @@ class Client:
     async def get_range(self, url: str, start: int, stop: int | None = None) -> Answer:
         """Fetch bytes ``start`` to ``stop`` (exclusive) of a file (RFC 9110, 14).
 
-        A negative ``start`` asks for that many bytes of the end. The answer's status is 206 when the server did so; for any other status ``content`` is
-        empty, so that a server without ranges never sends a whole file into memory.
+        A negative ``start`` asks for that many bytes of the end. The answer's status is 206 when
+        the server did so; for any other status ``content`` is empty, so that a server without
+        ranges never sends a whole file into memory.
         """
         if is_local(url):
             part = read_part(url, start, stop)

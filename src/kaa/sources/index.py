@@ -1,0 +1,218 @@
+"""What indexes have of a project: PEP 691 pages, or PEP 503 ones, as releases, newest first."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag, urljoin
+
+from kaa.model.distribution import IndexFile, Release
+from kaa.model.errors import SourceAnswerError
+from kaa.model.progress import Phase
+from kaa.network.local_files import is_local
+from kaa.network.locations import redact
+from kaa.sources.page_cache import confirm_page, encode, read_page, write_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from kaa.model.progress import Progress
+    from kaa.network.client import Answer, Client
+    from kaa.network.settings import Index, NetworkSettings
+    from kaa.sources.page_cache import Releases
+
+_ACCEPT = (
+    "application/vnd.pypi.simple.v1+json, "
+    "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+)
+_ABSENT = frozenset({304, 404, 410})
+_WHEEL = re.compile(
+    r"(?P<name>[^-\s]+)-(?P<version>[^-\s]+)(-(?P<build>\d[^-\s]*))?-[^-\s]+-[^-\s]+-[^-\s]+\.whl\Z"
+)
+_SDIST = re.compile(r"(?P<name>\S+)-(?P<version>[^-\s]+)(\.tar\.gz|\.zip)\Z")
+
+
+class ProjectIndex:
+    """The configured indexes as one: the first that has a project provides all of it.
+
+    That is uv's "first-index" strategy. Nothing is merged, so that nobody can slip a newer
+    version of a private project in through a public index (dependency confusion); and an index
+    that fails is an error, never a reason to ask the next one.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: NetworkSettings,
+        cache_dir: Path,
+        progress: Progress | None = None,
+    ) -> None:
+        self._client = client
+        self._indexes = settings.indexes
+        self._offline = settings.offline
+        self._cache = cache_dir / "index"
+        self._progress = progress
+
+    async def releases(self, name: str) -> Releases | None:
+        """Return the versions of the project ``name``, newest first, or None if no index has it.
+
+        Raises :class:`~kaa.model.errors.SourceError` when an index cannot be reached or its
+        answer makes no sense.
+        """
+        project = normalise(name)
+        if self._progress:
+            self._progress.expect(Phase.METADATA, 1)
+        for index in self._indexes:
+            found = await self._of_index(index, project)
+            if found is not None:
+                break
+        else:
+            found = None
+        if self._progress:
+            self._progress.advance(Phase.METADATA, 1, project)
+        return found
+
+    def cached(self, name: str) -> tuple[bool, Releases | None]:
+        """Return whether fresh cache entries alone answer for ``name``, and their answer."""
+        project = normalise(name)
+        for index in self._indexes:
+            page = None if is_local(index.location) else read_page(self._entry(index, project))
+            if page is None or not (page.fresh or self._offline):
+                return False, None
+            if page.releases is not None:
+                return True, page.releases
+        return True, None
+
+    def _entry(self, index: Index, project: str) -> Path:
+        return self._cache / index.key / f"{project}.jsonl"
+
+    async def _of_index(self, index: Index, project: str) -> Releases | None:
+        if is_local(index.location):
+            answer = await self._client.get(f"{index.url}{project}/")
+            return None if answer.status in _ABSENT else _parse(answer, project, index)
+        entry = self._entry(index, project)
+        page = read_page(entry)
+        if page and (page.fresh or self._offline):
+            return page.releases
+        answer = await self._client.get(
+            f"{index.url}{project}/",
+            {"accept": _ACCEPT, **(page.conditions if page else {})},
+            returned=_ABSENT.union(index.ignored_statuses),
+        )
+        if answer.status == 304 and page:
+            confirm_page(entry)
+            return page.releases
+        present = 200 <= answer.status < 300
+        releases = _parse(answer, project, index) if present else None
+        write_page(entry, releases, answer.headers)
+        return releases
+
+
+def normalise(name: str) -> str:
+    """Return the normal form of a project's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _parse(answer: Answer, project: str, index: Index) -> Releases:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        details = _details(answer.content, kind, project)
+        return encode(_releases(details, answer.url, project))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise SourceAnswerError(
+            f"the index {index.label} answered with something that is no project page",
+            cause=f"{project}: {error}" if str(error) else project,
+            hint="check the index's URL in pip's or uv's settings; it often ends in /simple",
+        ) from error
+
+
+def _details(content: bytes, kind: str, project: str) -> dict[str, Any]:
+    if kind == "text/html" or kind.endswith("+html"):
+        return _details_of_html(content.decode("utf-8", "replace"), project)
+    if kind.endswith("json"):
+        details: dict[str, Any] = json.loads(content)
+        version = str(details["meta"]["api-version"])
+        if version.partition(".")[0] != "1":
+            raise ValueError(f"version {version} of the index API is not known")
+        return details
+    raise ValueError(f"its content type is {kind or 'missing'}")
+
+
+def _details_of_html(text: str, project: str) -> dict[str, Any]:
+    # A portal's login page is HTML, too. A real page has links, or says which API it speaks, or
+    # has at least nothing but a heading in it.
+    import warnings
+
+    from mousebender.simple import UnsupportedAPIVersion, from_project_details_html
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Fragments that are no hash, as #egg or an empty one, are more than the parser takes.
+            cleaned = re.sub(r"(href\s*=\s*[\"'][^\"'#]*)#[^\"'=]*([\"'])", r"\1\2", text)
+            details: Any = from_project_details_html(cleaned, project)
+    except UnsupportedAPIVersion as error:
+        raise ValueError(str(error)) from error
+    if not details["files"] and re.search(r"<(form|script|input)\b", text, re.IGNORECASE):
+        raise ValueError("it is a web page without any files")
+    return dict(details)
+
+
+def _releases(details: dict[str, Any], base: str, project: str) -> Iterable[Release]:
+    """Group a page's files by version, newest first; what is no wheel or sdist is left out."""
+    from packaging.version import InvalidVersion, Version
+
+    # Parsing a version takes 5 us and a page has thousands of files of few versions.
+    known: dict[str, Version | None] = {}
+    names: dict[str, bool] = {}
+    groups: dict[Version, list[IndexFile]] = {}
+    resolve = _resolver(base)
+    for entry in details["files"]:
+        filename = entry["filename"]
+        match = (_WHEEL if filename.endswith(".whl") else _SDIST).match(filename)
+        if match is None:
+            continue
+        name, text = match["name"], match["version"]
+        if name not in names:
+            names[name] = normalise(name) == project
+        if text not in known:
+            try:
+                known[text] = Version(text)
+            except InvalidVersion:
+                known[text] = None
+        version = known[text]
+        if version is not None and names[name]:
+            groups.setdefault(version, []).append(_file(entry, resolve))
+    return (
+        Release(str(version), tuple(groups[version])) for version in sorted(groups, reverse=True)
+    )
+
+
+def _resolver(base: str) -> Callable[[str], str]:
+    def resolve(url: str) -> str:
+        if not url.startswith(("https://", "http://")):
+            url = urljoin(base, url)
+        if "#" in url:
+            url = urldefrag(url).url
+        return redact(url)
+
+    return resolve
+
+
+def _file(entry: dict[str, Any], resolve: Callable[[str], str]) -> IndexFile:
+    yanked = entry.get("yanked")
+    metadata = entry.get("core-metadata", entry.get("dist-info-metadata"))
+    return IndexFile(
+        entry["filename"],
+        resolve(entry["url"]),
+        dict(entry.get("hashes") or {}),
+        entry.get("size"),
+        entry.get("requires-python") or None,
+        ("" if yanked is True else str(yanked)) if yanked else None,
+        ({} if metadata is True else dict(metadata)) if metadata else None,
+        entry.get("upload-time"),
+    )

@@ -1,0 +1,188 @@
+"""Index pages on disk: one line per version, newest first, so that readers can stop early.
+
+The first line of an entry says how long it is fresh and how to ask whether it changed; then come
+the versions, each a JSON array. A page of 3 MB that is wanted for its newest three versions costs
+three short lines. An entry's modification time is when the index last confirmed it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaa.model.distribution import IndexFile, Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+_FORMAT = 1
+_FRESH_SECONDS = 600
+"""How long a page is fresh when the index does not say: what the public index says of itself."""
+_ABSENT_SECONDS = 60
+"""How long to believe, when the index does not say, that it lacks a project."""
+
+
+class Releases:
+    """A project's versions, newest first; each is decoded when it is reached, and only once."""
+
+    def __init__(self, count: int, lines: bytes) -> None:
+        self._count = count
+        self._lines = lines
+        self._position = 0
+        self._decoded: list[Release] = []
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Release]:
+        number = 0
+        while number < self._count:
+            if number == len(self._decoded):
+                end = self._lines.index(b"\n", self._position)
+                self._decoded.append(_decode(self._lines[self._position : end]))
+                self._position = end + 1
+            yield self._decoded[number]
+            number += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of the cache. ``releases`` is None when the index does not have the project."""
+
+    releases: Releases | None
+    fresh: bool
+    etag: str | None
+    modified: str | None
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The request headers that ask for the page only if it changed (RFC 9110, 13)."""
+        headers = {}
+        if self.etag:
+            headers["if-none-match"] = self.etag
+        if self.modified:
+            headers["if-modified-since"] = self.modified
+        return headers
+
+
+def encode(releases: Iterable[Release]) -> Releases:
+    """Return ``releases``, newest first, in the form that the cache keeps."""
+    lines = [_encode(release) for release in releases]
+    return Releases(len(lines), b"".join(lines))
+
+
+def read_page(path: Path, now: float | None = None) -> Page | None:
+    """Return the entry at ``path``; None when there is none, or none that can be trusted."""
+    try:
+        with path.open("rb") as file:
+            confirmed = os.fstat(file.fileno()).st_mtime
+            first, _, lines = file.read().partition(b"\n")
+        header = json.loads(first)
+        if header["format"] != _FORMAT or header["checksum"] != zlib.crc32(lines):
+            return None
+        age = (time.time() if now is None else now) - confirmed
+        count = header["count"]
+        return Page(
+            None if count is None else Releases(count, lines),
+            # A clock that was set back makes entries of the future, which prove nothing.
+            age + 1 >= 0 and age < header["fresh"],
+            header["etag"],
+            header["modified"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_page(path: Path, releases: Releases | None, headers: Mapping[str, str]) -> None:
+    """Keep a page as far as the index's answer ``headers`` allow (RFC 9111).
+
+    A cache that cannot be written is no reason to fail: the page is fetched again next time.
+    """
+    directives = _directives(headers.get("cache-control", ""))
+    if "no-store" in directives:
+        _remove(path)
+        return
+    lines = b"" if releases is None else releases._lines
+    header = {
+        "format": _FORMAT,
+        "checksum": zlib.crc32(lines),
+        "count": None if releases is None else len(releases),
+        "fresh": _lifetime(directives, headers, absent=releases is None),
+        "etag": headers.get("etag"),
+        "modified": headers.get("last-modified"),
+    }
+    write_atomically(path, json.dumps(header).encode() + b"\n" + lines)
+
+
+def confirm_page(path: Path) -> None:
+    """Note that the index has just said that the entry is still right (status 304)."""
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a cache file so that other processes see all of it or nothing; failure is silent."""
+    import contextlib
+    import secrets
+
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _directives(cache_control: str) -> dict[str, str]:
+    found = {}
+    for part in cache_control.split(","):
+        name, _, value = part.strip().partition("=")
+        found[name.lower()] = value.strip('" ')
+    return found
+
+
+def _lifetime(directives: Mapping[str, str], headers: Mapping[str, str], *, absent: bool) -> int:
+    if "no-cache" in directives:
+        return 0
+    try:
+        return max(0, int(directives["max-age"]) - int(headers.get("age", 0)))
+    except (KeyError, ValueError):
+        return _ABSENT_SECONDS if absent else _FRESH_SECONDS
+
+
+def _encode(release: Release) -> bytes:
+    files = [
+        (
+            file.filename,
+            file.url,
+            file.hashes,
+            file.size,
+            file.requires_python,
+            file.yanked,
+            file.metadata_hashes,
+            file.upload_time,
+        )
+        for file in release.files
+    ]
+    return json.dumps([release.version, files], separators=(",", ":")).encode() + b"\n"
+
+
+def _decode(line: bytes) -> Release:
+    version, files = json.loads(line)
+    return Release(version, tuple(IndexFile(*fields) for fields in files))
