@@ -160,7 +160,11 @@ class Client:
         partial = PartialFile(destination, expected_hashes(sha256, hashes))
         report = advance or (lambda amount: None)
 
+        began = False
+
         async def read(response: httpx.Response) -> None:
+            nonlocal began
+            began = True
             report(-partial.restart())
             await _receive(response, partial, size, report)
 
@@ -171,7 +175,10 @@ class Client:
                 await self._fetch(url, {"accept-encoding": "identity"}, frozenset(), read)
             return await _in_thread(partial.commit)
         except SourceUnreachableError as error:
-            if not partial.received:
+            import httpx
+
+            # pyreqwest reads the beginning of the body before it hands the answer over.
+            if not began and not isinstance(error.__cause__, httpx.DecodingError):
                 raise
             raise TruncatedDownloadError(
                 f"the download of {destination.name} ended before the file did",
@@ -222,7 +229,7 @@ class Client:
                         await response.aclose()
                 except failures as error:
                     waited = time.monotonic() - started
-                    if last or waited >= self.settings.timeout - 1 or _is_final(error):
+                    if last or waited >= self.settings.timeout * 0.9 or _is_final(error):
                         raise _unreachable(url, error, waited) from error
                     pause = self._pause(attempt, None)
                 await asyncio.sleep(pause)
