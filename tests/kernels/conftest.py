@@ -103,22 +103,28 @@ def started(name: str) -> Iterator[Running]:
         manager.shutdown_kernel(now=True)
 
 
+def move_into(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let no setting or kernel of this machine be seen, and ``home`` be the user's."""
+    for name in [*os.environ]:
+        if name.startswith(("JUPYTER", "IPYTHON", "CONDA")):
+            patch.delenv(name)
+    for name in ("PYTHONPATH", "VIRTUAL_ENV", "MPLBACKEND"):
+        patch.delenv(name, raising=False)
+    patch.setenv("HOME", str(home))
+    patch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
+    patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "run"))
+    patch.setenv("IPYTHONDIR", str(home / "ipython"))
+    patch.chdir(home)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home of these tests' own: no setting or kernel of this machine is seen."""
+    """A home for a module's tests: a kernel takes a second to start, so that some share one."""
     # Blanks and other letters, because homes have them.
     directory = tmp_path_factory.mktemp("home") / "Zoë Müller"
     directory.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        for variable in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON"))]:
-            patch.delenv(variable)
-        for variable in ("PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV", "MPLBACKEND"):
-            patch.delenv(variable, raising=False)
-        patch.setenv("HOME", str(directory))
-        patch.setenv("JUPYTER_DATA_DIR", str(directory / "jupyter"))
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(directory / "run"))
-        patch.setenv("IPYTHONDIR", str(directory / "ipython"))
-        patch.chdir(directory)
+        move_into(directory, patch)
         yield directory
 
 

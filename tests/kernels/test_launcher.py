@@ -15,12 +15,27 @@ from kaa.kernels.installed_launcher import install_launcher, launcher_text
 from kaa.kernels.overlay import overlay_prefix
 from kaa.kernels.specs import write_kernelspec
 
-from .conftest import MINOR, Demo, Running, add_ipykernel, make_generation, site_of, started
+from .conftest import (
+    MINOR,
+    Demo,
+    Running,
+    add_ipykernel,
+    make_generation,
+    move_into,
+    site_of,
+    started,
+)
 
 if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="generations are made as on POSIX")
+
+
+@pytest.fixture(autouse=True)
+def shared_home(home: Path, isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test gets a home of its own by default; these share their module's."""
+    move_into(home, monkeypatch)
 
 
 def alive(pid: int) -> bool:
