@@ -190,6 +190,13 @@ def test_a_script_without_a_first_line_is_the_shells(prefix: Path, generation: P
     assert run(argv, {"NAME": "é"}) == (3, "before\narg é\n", "")
 
 
+def test_a_program_for_another_machine_says_so(prefix: Path, generation: Path) -> None:
+    script(generation / "bin" / "tool", "\x7fELF\0\0\0")
+    code, _, said = run(program_arguments(["tool"], prefix, generation, {}), {})
+    assert code == 126
+    assert "architecture" in said
+
+
 def test_the_directory_and_the_exit_code(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

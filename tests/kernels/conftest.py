@@ -92,10 +92,10 @@ class Running:
 
 
 @contextmanager
-def started(name: str) -> Iterator[Running]:
+def started(name: str, **options: str) -> Iterator[Running]:
     from jupyter_client.manager import start_new_kernel
 
-    manager, client = start_new_kernel(kernel_name=name, startup_timeout=60)
+    manager, client = start_new_kernel(60, name, **options)
     try:
         yield Running(manager, client)
     finally:

@@ -113,6 +113,22 @@ def test_arguments_and_path_are_a_plain_kernels(
     assert set(rest[3]) - set(plain_rest[3]) <= {"both", "ipykernel", "n"}
 
 
+def test_an_encrypted_connection_can_be_required(demo: Demo) -> None:
+    import zmq
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client.manager import KernelManager
+
+    if not (
+        "supported_encryption" in get_kernel_dict()["metadata"]
+        and KernelManager.class_traits().get("transport_encryption")
+        and zmq.has("curve")
+    ):
+        pytest.skip("this ipykernel or jupyter_client has no encryption")
+    with started(demo.spec.name, transport_encryption="required") as running:
+        assert running.run("print(1 + 1)") == "2"
+        assert running.manager.curve_secretkey
+
+
 def test_output_that_is_displayed_arrives(kernel: Running) -> None:
     shown = []
     kernel.client.execute_interactive(

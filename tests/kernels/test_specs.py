@@ -89,6 +89,19 @@ def test_the_logos_come_from_where_ipykernel_is(layout: Layout) -> None:
     assert {"kernel.json", "logo-64x64.png", "logo-svg.svg"} <= files
 
 
+def test_encryption_is_promised_only_for_an_ipykernel_that_has_it(layout: Layout) -> None:
+    prefix = layout.environments / "demo"
+    resources = site_of(make_generation(prefix)) / "ipykernel"
+    resources.mkdir()
+    (resources.parent / "ipykernel_launcher.py").touch()
+    write("demo", prefix, layout)
+    assert "supported_encryption" not in KernelSpecManager().get_kernel_spec("demo").metadata
+    (resources / "kernelspec.py").write_text('{"supported_encryption": ["curve"]}')
+    write("demo", prefix, layout)
+    metadata = KernelSpecManager().get_kernel_spec("demo").metadata
+    assert metadata["supported_encryption"] == ["curve"]
+
+
 @pytest.mark.parametrize(
     ("name", "kernel"),
     [

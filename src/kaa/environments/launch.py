@@ -96,10 +96,18 @@ def execute(
     try:
         return become(argv, environ)
     except OSError as error:
-        if error.errno == errno.ENOEXEC and not WINDOWS:
-            # A script without a first line naming its interpreter is the shell's (POSIX execvp).
+        # A script without a first line naming its interpreter is the shell's (POSIX execvp).
+        if error.errno == errno.ENOEXEC and not WINDOWS and _is_text(argv[0]):
             return become(["/bin/sh", *argv], environ)
         raise _cannot_start(argv[0], error) from error
+
+
+def _is_text(file: str) -> bool:
+    try:
+        with Path(file).open("rb") as stream:
+            return b"\0" not in stream.read(4096)
+    except OSError:
+        return False
 
 
 def _restore_signals() -> None:

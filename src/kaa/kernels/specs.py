@@ -62,6 +62,7 @@ def write_kernelspec(
     """
     from kaa.environments.activation import interpreter
     from kaa.kernels.installed_launcher import install_launcher
+    from kaa.kernels.launcher import has_ipykernel, site_packages
     from kaa.kernels.overlay import overlay_site_packages, python_minor
 
     minor = python_minor(generation)
@@ -75,12 +76,14 @@ def write_kernelspec(
         *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
         *("--", "-f", "{connection_file}"),
     ]
+    own = Path(site_packages(str(generation), minor))
+    kernel = own if has_ipykernel(str(own)) else overlay_site_packages(layout, minor)
     content = _content(argv, f"Python {minor} ({label})", name or str(prefix), prefix)
+    content["metadata"].update(_encryption(kernel))
     directory = _directory_for(label, prefix)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _copy_logos(directory, _site_packages(generation, minor))
-        _copy_logos(directory, overlay_site_packages(layout, minor))
+        _copy_logos(directory, kernel)
     except OSError as error:
         raise cannot_write(directory, error) from error
     # Last, since Jupyter takes a directory for a kernelspec only when it has this file.
@@ -190,10 +193,17 @@ def _remove(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
     return removed
 
 
-def _site_packages(generation: Path, minor: str) -> Path:
-    from kaa.kernels.launcher import site_packages
+def _encryption(site: Path) -> dict[str, list[str]]:
+    """Return the metadata that lets Jupyter encrypt the connection, if this ipykernel can.
 
-    return Path(site_packages(str(generation), minor))
+    New versions say so in the kernelspec that they write for themselves; an older one would not
+    understand the keys, so that nothing is promised for it.
+    """
+    try:
+        source = (site / "ipykernel" / "kernelspec.py").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return {"supported_encryption": ["curve"]} if '"supported_encryption"' in source else {}
 
 
 def _copy_logos(directory: Path, site: Path) -> None:
