@@ -1,0 +1,24 @@
+"""The commands of kaa, as a table."""
+
+from __future__ import annotations
+
+import click
+
+from kaa import __version__
+from kaa.cli.lazy import Entry, lazy_group
+
+app = lazy_group(
+    "kaa",
+    {
+        "create": Entry("kaa.cli.create:create", "Create an environment."),
+        "run": Entry("kaa.cli.run:run", "Run a program in an environment."),
+        "list": Entry("kaa.cli.packages:list_packages", "List the packages of an environment."),
+        "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
+        "env": Entry("kaa.cli.env:env", "List and remove environments."),
+        "completion": Entry("kaa.cli.completion:completion", "Print a shell's completion script."),
+    },
+    "Environments, packages and Jupyter kernels in one tool.",
+)
+app.context_settings = {"help_option_names": ["-h", "--help"]}
+app.epilog = "Begin with: kaa create -n demo -c pypi python pandas"
+click.version_option(__version__, "-V", "--version", message="kaa %(version)s")(app)

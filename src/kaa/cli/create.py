@@ -1,0 +1,122 @@
+"""``kaa create``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kaa.cli.options import (
+    dry_run_option,
+    environment_options,
+    json_option,
+    one_of,
+    pass_invocation,
+    quiet_option,
+    source_option,
+    verbose_option,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.cli.invocation import Invocation
+    from kaa.model.environment import EnvironmentInfo
+    from kaa.workflows.create import CreateRequest
+
+_EXAMPLES = """\b
+Examples:
+  kaa create -n demo python=3.12 pandas
+  kaa create -n web -c pypi "httpx[http2]>=0.28" rich
+"""
+
+
+@click.command(short_help="Create an environment.", epilog=_EXAMPLES)
+@environment_options
+@source_option
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@yes_option
+@dry_run_option
+@json_option
+@quiet_option
+@verbose_option
+@pass_invocation
+def create(
+    invocation: Invocation,
+    name: str | None,
+    prefix: Path | None,
+    sources: tuple[str, ...],
+    specs: tuple[str, ...],
+) -> None:
+    """Create an environment that has every SPEC, and make it a Jupyter kernel.
+
+    A SPEC is a package's name, with a version if one is wanted: numpy, python=3.12, "rich>=13",
+    "httpx[http2]". The plan is shown before anything is changed.
+    """
+    from kaa.cli.interrupts import run_cancellable
+    from kaa.cli.question import require_answer
+    from kaa.workflows.create import CreateRequest
+
+    name, prefix = one_of(name, prefix)
+    require_answer(invocation)
+    request = CreateRequest(
+        name=name, prefix=prefix, specs=specs, sources=sources, command=invocation.command
+    )
+    run_cancellable(_create(request, invocation))
+
+
+async def _create(request: CreateRequest, invocation: Invocation) -> None:
+    from kaa.cli.plan import plan_total, show_plan
+    from kaa.cli.progress import display
+    from kaa.cli.question import confirm
+    from kaa.cli.text import write_json, write_line
+    from kaa.store.layout import default_layout
+    from kaa.workflows.create import carry_out_create, prepare_create
+
+    layout = default_layout()
+    with display(invocation) as progress:
+        creation = await prepare_create(request, layout, progress)
+    plan = creation.plan
+    if invocation.speaks:
+        show_plan(plan, verbose=invocation.verbosity > 0)
+    environment = None
+    if not invocation.dry_run:
+        confirm(invocation, f"Create {plan.name}: {plan_total(plan)}")
+        with display(invocation) as progress:
+            environment = await carry_out_create(creation, layout, progress)
+    if invocation.json:
+        write_json(
+            {
+                "success": True,
+                "dry_run": invocation.dry_run,
+                "plan": plan.as_dict(),
+                "environment": environment.as_dict() if environment else None,
+            }
+        )
+    elif invocation.speaks:
+        if environment is None:
+            write_line("Dry run: nothing was changed.")
+        else:
+            _say_what_next(environment, named=request.name is not None)
+
+
+def _say_what_next(environment: EnvironmentInfo, *, named: bool) -> None:
+    import shlex
+
+    from kaa.cli.text import printable, write_line
+    from kaa.kernels.specs import find_kernelspecs
+
+    chosen = f"-n {environment.name}" if named else f"-p {shlex.quote(str(environment.prefix))}"
+    lines = [f"kaa run {chosen} PROGRAM    run a program in it"]
+    lines += [
+        f'in Jupyter: "{spec.display_name}"    a notebook in it'
+        for spec in find_kernelspecs()
+        if spec.prefix == environment.prefix
+    ]
+    lines += [f"kaa env remove {chosen}    remove it again"]
+    width = max(len(line.partition("    ")[0]) for line in lines)
+    write_line(printable(f"Created {environment.name} at {environment.prefix}."))
+    for line in lines:
+        what, _, why = line.partition("    ")
+        write_line(printable(f"  {what.ljust(width)}  {why}"))

@@ -1,0 +1,107 @@
+"""``kaa env remove``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kaa.cli.options import (
+    dry_run_option,
+    environment_options,
+    json_option,
+    one_of,
+    pass_invocation,
+    quiet_option,
+    verbose_option,
+    yes_option,
+)
+from kaa.model.errors import AbortedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.cli.invocation import Invocation
+    from kaa.model.environment import EnvironmentInfo
+
+
+@click.command(short_help="Remove an environment and its kernel.")
+@environment_options
+@yes_option
+@dry_run_option
+@json_option
+@quiet_option
+@verbose_option
+@pass_invocation
+def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
+    """Remove an environment: its files, its generations and its Jupyter kernel."""
+    from kaa.cli.question import confirm, require_answer
+    from kaa.cli.text import write_json, write_line
+    from kaa.store.layout import default_layout
+    from kaa.workflows.inspect import environment_info
+
+    name, prefix = one_of(name, prefix)
+    require_answer(invocation)
+    layout = default_layout()
+    environment = environment_info(layout, name, prefix)
+    plan = removal_plan(environment)
+    if invocation.speaks:
+        for line in removal_text(plan):
+            write_line(line)
+    if not invocation.dry_run:
+        confirm(invocation, f"Remove {environment.name} at {environment.prefix}")
+        _remove(name, prefix)
+    if invocation.json:
+        answer = {"plan": plan, "environment": environment.as_dict()}
+        write_json({"success": True, "dry_run": invocation.dry_run, **answer})
+    elif invocation.speaks:
+        done = f"Removed {environment.name}."
+        write_line("Dry run: nothing was changed." if invocation.dry_run else done)
+
+
+def removal_plan(environment: EnvironmentInfo) -> dict[str, object]:
+    """Return what is going to be removed, in the fields that ``--json`` prints."""
+    from kaa.kernels.specs import find_kernelspecs
+
+    return {
+        "name": environment.name,
+        "prefix": str(environment.prefix),
+        "packages": environment.packages,
+        "generation": environment.generation,
+        "kernels": [
+            {"name": spec.name, "display_name": spec.display_name}
+            for spec in find_kernelspecs()
+            if spec.prefix == environment.prefix
+        ],
+    }
+
+
+def removal_text(plan: dict[str, object]) -> list[str]:
+    """Return the lines that say what is going to be removed."""
+    from kaa.cli.text import aligned, printable
+
+    kernels = plan["kernels"]
+    assert isinstance(kernels, list)
+    names = ", ".join(f"{kernel['name']} ({kernel['display_name']})" for kernel in kernels)
+    generation = plan["generation"]
+    rows = [
+        ("Environment", str(plan["name"])),
+        ("Prefix", str(plan["prefix"])),
+        ("Packages", str(plan["packages"])),
+        ("Generations", "all" if generation is None else f"all, up to {generation}"),
+        ("Kernel", names or "none"),
+    ]
+    return ["To be removed:", *(printable("  " + line) for line in aligned(rows))]
+
+
+def _remove(name: str | None, prefix: Path | None) -> None:
+    from kaa.store.layout import default_layout
+    from kaa.workflows.remove import remove_environment
+
+    try:
+        remove_environment(default_layout(), name, prefix)
+    except KeyboardInterrupt:
+        raise AbortedError(
+            "interrupted while the environment was being removed",
+            hint="run the same command again to remove the rest, if there is any",
+        ) from None

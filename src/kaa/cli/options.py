@@ -1,0 +1,146 @@
+"""The options that commands share, and what is decided from them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from kaa.cli.invocation import Invocation
+from kaa.model.errors import EnvironmentNotFoundError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def _remember(field: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value:
+            setattr(context.ensure_object(Invocation), field, value)
+
+    return callback
+
+
+def _flag(field: str, *names: str, text: str) -> Callable[[F], F]:
+    return click.option(
+        *names,
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_remember(field),
+        help=text,
+    )
+
+
+def _set_verbosity(context: click.Context, _parameter: click.Parameter, value: int) -> None:
+    if value:
+        context.ensure_object(Invocation).verbosity = value
+        # Logging costs 10 ms to import, which nobody who is not listening should pay.
+        from kaa.cli.logs import log_to_stderr
+
+        log_to_stderr(value)
+
+
+json_option = _flag("json", "--json", text="Print one JSON object instead of text.")
+quiet_option = _flag("quiet", "-q", "--quiet", text="Print nothing but errors.")
+yes_option = _flag("yes", "-y", "--yes", text="Do not ask.")
+dry_run_option = _flag("dry_run", "--dry-run", text="Show the plan and change nothing.")
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_set_verbosity,
+    help="Say more (-vv: everything).",
+)
+
+
+def _complete_names(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from kaa.cli.completion import environment_names
+
+    return environment_names(incomplete)
+
+
+def _complete_sources(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from kaa.cli.completion import source_names
+
+    return source_names(incomplete)
+
+
+source_option = click.option(
+    "-c",
+    "--channel",
+    "sources",
+    metavar="SOURCE",
+    multiple=True,
+    help="Take packages from here; the first of several goes before the others.",
+    shell_complete=_complete_sources,
+)
+
+
+def environment_options(command: F) -> F:
+    """Add ``-n/--name`` and ``-p/--prefix``, arguments ``name`` and ``prefix``."""
+    with_prefix = click.option(
+        "-p",
+        "--prefix",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="PATH",
+        help="The environment at this path.",
+    )
+    with_name = click.option(
+        "-n",
+        "--name",
+        metavar="NAME",
+        help="The environment of this name.",
+        shell_complete=_complete_names,
+    )
+    return with_name(with_prefix(command))
+
+
+def one_of(name: str | None, prefix: Path | None) -> tuple[str | None, Path | None]:
+    """Return name and absolute prefix, of which exactly one must be given.
+
+    :raises RequestError: none or both are.
+    """
+    if name is not None and prefix is not None:
+        raise RequestError(
+            "-n/--name and -p/--prefix name two environments",
+            hint="give one of them",
+        )
+    if name is None and prefix is None:
+        raise RequestError(
+            "which environment?",
+            hint="add -n NAME, or -p PATH for one outside kaa's own directory",
+        )
+    return name, prefix.expanduser().absolute() if prefix is not None else None
+
+
+def one_of_or_active(name: str | None, prefix: Path | None) -> tuple[str | None, Path | None]:
+    """Return what :func:`one_of` does, or the active environment when neither is given.
+
+    :raises RequestError: both are given, or neither and no environment is active.
+    :raises EnvironmentNotFoundError: the active environment is not there any more.
+    """
+    active = os.environ.get("CONDA_PREFIX")
+    if name is not None or prefix is not None or not active:
+        return one_of(name, prefix)
+    if not Path(active).is_dir():
+        raise EnvironmentNotFoundError(
+            f"the active environment is gone: {active}",
+            cause="CONDA_PREFIX names a directory that does not exist",
+            hint="say which environment with -n NAME, or deactivate it",
+        )
+    return None, Path(active).absolute()

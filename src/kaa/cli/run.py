@@ -1,0 +1,51 @@
+"""``kaa run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kaa.cli.options import environment_options, one_of_or_active, pass_invocation, verbose_option
+
+if TYPE_CHECKING:
+    from kaa.cli.invocation import Invocation
+
+
+@click.command(
+    short_help="Run a program in an environment.",
+    # What comes after the program is the program's, options included.
+    context_settings={"allow_interspersed_args": False},
+    epilog="Example: kaa run -n demo python -c 'import pandas'",
+)
+@environment_options
+@click.option(
+    "--cwd",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Start the program in this directory.",
+)
+@verbose_option
+@click.argument("program", metavar="PROGRAM")
+@click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
+@pass_invocation
+@click.pass_context
+def run(
+    context: click.Context,
+    _invocation: Invocation,
+    name: str | None,
+    prefix: Path | None,
+    cwd: Path | None,
+    program: str,
+    arguments: tuple[str, ...],
+) -> None:
+    """Run PROGRAM in an environment, with its variables set as activation would set them.
+
+    Everything after PROGRAM is passed on to it. The exit code is the program's.
+    """
+    from kaa.store.layout import default_layout
+    from kaa.workflows.run import run_program
+
+    name, prefix = one_of_or_active(name, prefix)
+    context.exit(run_program(default_layout(), name, prefix, [program, *arguments], cwd=cwd))
