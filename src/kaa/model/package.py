@@ -9,6 +9,25 @@ HOST = "host"
 PYPI = "pypi"
 """The source of Python package indexes."""
 
+_SCHEME = "kaa://"
+
+
+def channel_url(source: str) -> str:
+    """Return what records of a source that is no conda channel name as theirs.
+
+    The solver wants a URL, and one for all records of a source: it takes those of a second
+    channel for lower priority.
+    """
+    return f"{_SCHEME}{source}"
+
+
+def source_of_channel(channel: str) -> str:
+    """Return what users call a channel: ``pypi``, ``host``, or the last part of its URL."""
+    if channel.startswith(_SCHEME):
+        return channel[len(_SCHEME) :].rstrip("/")
+    parts = [part for part in channel.rstrip("/").split("/") if part]
+    return parts[-1] if parts else channel
+
 
 @dataclass(frozen=True, slots=True)
 class Package:

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.model.package import HOST
 from kaa.store.host_python import HostPython
 
 if TYPE_CHECKING:
@@ -170,10 +169,5 @@ def _record(python: HostPython) -> RepoDataRecord:
         python_site_packages_path=python.site_packages,
     )
     return RepoDataRecord(
-        record, f"{python.build}.conda", python.executable.as_uri(), python_channel(python)
+        record, f"python-{python.version}-{python.build}.conda", python.executable.as_uri(), channel
     )
-
-
-def python_channel(python: HostPython) -> str:
-    """Return the channel of a host interpreter's record: a URL, as rattler wants it."""
-    return f"{python.prefix.as_uri()}#{HOST}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from kaa.model.package import PYPI, channel_url
 from kaa.sources.markers import ALWAYS, python_condition
 from kaa.sources.versions import conda_version, version_spec
 
@@ -22,7 +24,8 @@ class Dependency(NamedTuple):
     """One line of Requires-Dist that matters on the target.
 
     ``version`` and ``condition`` (on Python) are conda version specs; ``extra`` is the extra of
-    the *depending* package under which it counts, empty for always.
+    the *depending* package under which it counts, empty for always; ``pre_releases`` says that
+    the requirement names a pre-release.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Dependency(NamedTuple):
     extras: tuple[str, ...]
     condition: str
     extra: str
+    pre_releases: bool
 
     def match_spec(self) -> str:
         """Return the match spec, in the bracket form (CEP 29 and rattler's extras)."""
@@ -56,7 +60,8 @@ def dependencies(metadata: CoreMetadata, target: Target) -> list[Dependency]:
         version = "==0+url" if requirement.url else version_spec(requirement.specifier)
         extras = tuple(sorted(_canonical(extra) for extra in requirement.extras))
         for extra, condition in _conditions(requirement, metadata.extras, target):
-            found.append(Dependency(name, version, extras, condition, extra))
+            pre_releases = bool(requirement.specifier.prereleases)
+            found.append(Dependency(name, version, extras, condition, extra, pre_releases))
     return list(dict.fromkeys(found))
 
 
@@ -92,6 +97,15 @@ def _canonical(name: str) -> str:
     return canonicalize_name(name)
 
 
+def wheel_identity(file: IndexFile) -> str:
+    """Return what identifies a wheel in the package cache, a hexadecimal sha256.
+
+    It is the wheel's own hash; where the index gives none it is the hash of the wheel's URL, and
+    nothing can be checked.
+    """
+    return file.hashes.get("sha256") or hashlib.sha256(file.url.encode()).hexdigest()
+
+
 def wheel_build(file: IndexFile, sha256: str) -> str:
     """Return the build string of a wheel's package: its first Python tag and its identity."""
     python_tag = file.filename.split("-")[-3].split(".")[-1]
@@ -105,13 +119,11 @@ def wheel_record(
     sha256: str,
     needed: Sequence[Dependency],
     python: Sequence[str],
-    channel: str,
 ) -> RepoDataRecord:
     """Return the record of a wheel.
 
     ``name`` and ``version`` are normalised (PEP 503, PEP 440); ``sha256`` identifies the wheel;
-    ``python`` are the specs that Requires-Python and the wheel's tags put on ``python``;
-    ``channel`` is the URL of the index.
+    ``python`` are the specs that Requires-Python and the wheel's tags put on ``python``.
     """
     from rattler import PackageRecord, RepoDataRecord
     from rattler.package import BuildString
@@ -135,4 +147,4 @@ def wheel_record(
         sha256=bytes.fromhex(sha256),
         size=file.size,
     )
-    return RepoDataRecord(record, file.filename, file.url, channel)
+    return RepoDataRecord(record, file.filename, file.url, channel_url(PYPI))

@@ -39,6 +39,20 @@ def version_spec(specifiers: SpecifierSet) -> str:
     return ",".join(terms) or "*"
 
 
+@lru_cache(maxsize=2048)
+def python_spec(requires_python: str | None) -> str:
+    """Return the conda version spec of a Requires-Python value.
+
+    What cannot be read allows every Python, as pip and uv have it.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return version_spec(SpecifierSet(requires_python or ""))
+    except InvalidSpecifier:
+        return "*"
+
+
 def _term(specifier: Specifier) -> str:
     from packaging.version import Version
 

@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.store.package_cache import entry_name, has_entry, new_entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kaa.store.layout import Layout
 
 

@@ -67,7 +67,7 @@ def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Non
     lock = layout.packages / f"{entry}.lock"
     if final.exists():  # left by an interrupted write, or of another archive
         lock.unlink(missing_ok=True)
-        os.replace(final, staging / "old")
-    os.replace(staging / "package", final)
+        final.replace(staging / "old")
+    (staging / "package").replace(final)
     # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
     lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))

@@ -54,7 +54,7 @@ def read_wheel(archive: zipfile.ZipFile, filename: str) -> Wheel:
     ``filename`` is the wheel's own (``name-version-...whl``). Raises :class:`UnsafeArchiveError`
     for anything that is not a wheel of a known version or that would write outside its package.
     """
-    name, version = filename.split("-")[:2]
+    name = filename.split("-")[0]
     dist_info = _find_dist_info(archive, filename, name)
     _check_wheel_version(archive, dist_info, filename)
     data_prefix = dist_info[: -len(".dist-info")] + ".data/"
