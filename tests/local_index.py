@@ -16,6 +16,7 @@ import html
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -74,7 +75,8 @@ class LocalIndex:
 
     ``url`` is what a user would configure; ``json``, ``core_metadata`` (PEP 658/714), ``ranges``
     and ``sizes`` switch features; ``headers`` go with every project page (``Cache-Control``);
-    ``etags`` answers conditional requests with 304; ``auth`` is (user name, password).
+    ``etags`` answers conditional requests with 304; ``auth`` is (user name, password);
+    ``tls`` is a PEM file with the server's certificate and key.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class LocalIndex:
         etags: bool = False,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        tls: Path | None = None,
     ) -> None:
         self.json = json
         self.core_metadata = core_metadata
@@ -101,6 +104,13 @@ class LocalIndex:
         self._stop = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.index = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -128,11 +138,11 @@ class LocalIndex:
     @property
     def url(self) -> str:
         """The index's URL, without credentials even when the server wants them."""
-        return f"http://{self.host}/simple/"
+        return f"{self._scheme}://{self.host}/simple/"
 
     def file_url(self, filename: str) -> str:
         """Return the URL of a file that was added."""
-        return f"http://{self.host}/files/{filename}"
+        return f"{self._scheme}://{self.host}/files/{filename}"
 
     def add(
         self,

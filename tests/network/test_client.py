@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
+import random
+import signal
 import socket
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,10 +23,12 @@ from kaa.model.errors import (
     NotWritableError,
     SourceAnswerError,
     SourceUnreachableError,
+    StoreError,
     TruncatedDownloadError,
 )
 from kaa.network import transport
-from kaa.network.client import Client
+from kaa.network.client import Answer, Client
+from kaa.network.downloads import disk_error
 from kaa.network.settings import NetworkSettings, make_index
 from local_index import Fault, LocalIndex
 from wheels import build_wheel
@@ -33,12 +41,13 @@ FAST = NetworkSettings(timeout=5)
 
 
 @pytest.fixture(autouse=True, params=["rust", "python"])
-def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let every test run on both transports."""
     if request.param == "python":
         monkeypatch.setattr(transport, "_rust_transport", lambda *_: None)
     else:
         pytest.importorskip("pyreqwest")
+    return str(request.param)
 
 
 def run(
@@ -52,8 +61,6 @@ def run(
 
 
 def wheel(index: LocalIndex, folder: Path, size: int = 0, **options: Any) -> tuple[str, bytes]:
-    import random
-
     noise = random.Random(1).randbytes(size)
     path = build_wheel(folder, "demo", data={"data/noise": noise} if size else None)
     return index.add(path, **options), path.read_bytes()
@@ -241,37 +248,117 @@ def test_another_file_than_promised(
     assert leftovers(tmp_path / "to") == []
 
 
-def test_a_disk_without_space(local_index: LocalIndex, tmp_path: Path) -> None:
-    from kaa.network.downloads import disk_error
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, DiskFullError), (errno.EROFS, NotWritableError), (errno.EIO, StoreError)],
+)
+def test_what_the_disk_says(tmp_path: Path, number: int, kind: type[StoreError]) -> None:
+    error = disk_error(OSError(number, os.strerror(number)), tmp_path)
+    assert type(error) is kind
+    assert (error.cause, bool(error.hint)) == (os.strerror(number), True)
 
-    full = disk_error(OSError(28, "No space left on device"), tmp_path)
-    assert isinstance(full, DiskFullError)
+
+def test_a_full_disk(local_index: LocalIndex, tmp_path: Path) -> None:
+    """A limit on the size of files makes the system refuse a write, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    url, _ = wheel(local_index, tmp_path / "w", size=3_000_000)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, old[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written"):
+            run(lambda client: client.download(url, tmp_path / "to" / "x.whl"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert leftovers(tmp_path / "to") == []
+    assert len(local_index.requests) == 1, "trying again does not make the disk larger"
+
+
+def test_a_directory_that_cannot_be_made(local_index: LocalIndex, tmp_path: Path) -> None:
     url, _ = wheel(local_index, tmp_path / "w")
     (tmp_path / "file").write_text("")
-    (tmp_path / "locked").mkdir(mode=0o555)
-    with pytest.raises((NotWritableError, FileExistsError, Exception)) as caught:
+    with pytest.raises(StoreError, match="cannot be written") as caught:
         run(lambda client: client.download(url, tmp_path / "file" / "x.whl"))
-    assert "cannot be written" in str(caught.value)
+    assert caught.value.hint
 
 
 def test_cancelling_leaves_nothing(local_index: LocalIndex, tmp_path: Path) -> None:
     url, _ = wheel(local_index, tmp_path / "w", size=3_000_000)
-    local_index.fail("/files/*", Fault(truncate=1_500_000, hang=0))
-    local_index.fail("*", Fault(hang=5))
+    local_index.fail("/files/*", Fault(truncate=1_500_000, hang=0.05))
 
     async def work(client: Client) -> None:
-        tasks = [
+        downloads = [
             asyncio.ensure_future(client.download(url, tmp_path / "to" / f"{number}.whl"))
             for number in range(4)
         ]
-        await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert any(isinstance(result, asyncio.CancelledError) for result in results)
+        await asyncio.sleep(0.07)
+        for download in downloads:
+            download.cancel()
+        results = await asyncio.gather(*downloads, return_exceptions=True)
+        assert {type(result) for result in results} == {asyncio.CancelledError}
 
     run(work)
     assert leftovers(tmp_path / "to") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to another process")
+def test_an_interrupt_is_clean(
+    local_index: LocalIndex, tmp_path: Path, each_transport: str
+) -> None:
+    url, _ = wheel(local_index, tmp_path / "w", size=3_000_000)
+    local_index.fail("/files/*", Fault(truncate=2_500_000, hang=0.2))
+    program = f"""
+import asyncio, pathlib
+from kaa.network import transport
+from kaa.network.client import Answer, Client
+from kaa.network.downloads import disk_error
+from kaa.network.settings import NetworkSettings
+
+if {each_transport!r} == "python":
+    transport._rust_transport = lambda *_: None
+
+async def main():
+    async with Client(NetworkSettings(), concurrency=4) as client:
+        folder = pathlib.Path({str(tmp_path / "to")!r})
+        print("started", flush=True)
+        await asyncio.gather(
+            *(client.download({url!r}, folder / str(number)) for number in range(20))
+        )
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "default", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    deadline = time.monotonic() + 10
+    while not local_index.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert output == "interrupted\n"
+    assert "never" not in errors
+    assert "pending" not in errors
+    assert "Traceback" not in errors
+    assert leftovers(tmp_path / "to") == []
+
+
+def test_many_at_once(local_index: LocalIndex, tmp_path: Path) -> None:
+    url, content = wheel(local_index, tmp_path / "w")
+
+    async def work(client: Client) -> list[Answer]:
+        return await asyncio.gather(*(client.get(f"{url}?{number}") for number in range(120)))
+
+    local_index.fail("*[?]*", Fault(body=content))
+    answers = run(work, concurrency=10)
+    assert [answer.content == content for answer in answers] == [True] * 120
 
 
 def test_file_urls(tmp_path: Path) -> None:

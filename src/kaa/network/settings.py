@@ -125,10 +125,11 @@ def make_index(
 ) -> Index:
     """Return the index at ``location``, a URL (credentials are split off) or a directory."""
     url, found = split_credentials(as_url(location))
-    if credentials is None or (found and credentials.password is None):
-        credentials = found or credentials
+    if credentials and found:
+        password = found.password if credentials.password is None else credentials.password
+        credentials = Credentials(credentials.username or found.username, password)
     return Index(
-        url if url.endswith("/") else f"{url}/", name, credentials, tuple(ignored_statuses)
+        url if url.endswith("/") else f"{url}/", name, credentials or found, tuple(ignored_statuses)
     )
 
 

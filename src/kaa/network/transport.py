@@ -28,6 +28,7 @@ else:
 """What a transport raises when a request or the reading of its answer failed."""
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from kaa.network.settings import NetworkSettings
@@ -106,28 +107,29 @@ def _rust_transport(
         from pyreqwest.proxy import ProxyBuilder
     except ImportError:
         return None
-    builder = (
-        ClientBuilder()
-        .http2(True)
-        .http2_adaptive_window(True)
-        .follow_redirects(False)
-        .referer(False)
-        .connect_timeout(timedelta(seconds=min(CONNECT_TIMEOUT, settings.timeout)))
-        .read_timeout(timedelta(seconds=max(READ_TIMEOUT, settings.timeout)))
-        .no_proxy()
-    )
-    if proxy:
-        builder = builder.proxy(ProxyBuilder.all(proxy))
-    for path in _certificate_files(settings):
-        builder = builder.add_root_certificate_pem(_read(path, "certificate bundle"))
-    if settings.client_certificate:
-        builder = builder.identity_pem(_read(settings.client_certificate, "client certificate"))
-    if not verify:
-        builder = builder.danger_accept_invalid_certs(True)
     try:
+        builder = (
+            ClientBuilder()
+            .http2(True)
+            .http2_adaptive_window(True)
+            .follow_redirects(False)
+            .referer(False)
+            .connect_timeout(timedelta(seconds=min(CONNECT_TIMEOUT, settings.timeout)))
+            .read_timeout(timedelta(seconds=max(READ_TIMEOUT, settings.timeout)))
+            .no_proxy()
+        )
+        if proxy:
+            builder = builder.proxy(ProxyBuilder.all(proxy))
+        for path in _certificate_files(settings):
+            builder = builder.add_root_certificate_pem(_read(path, "certificate bundle"))
+        if settings.client_certificate:
+            builder = builder.identity_pem(_read(settings.client_certificate, "client certificate"))
+        if not verify:
+            builder = builder.danger_accept_invalid_certs(True)
         return HttpxTransport(builder.build())
     except BuilderError:
-        # Among others: a container without any system certificates. httpx brings its own.
+        # Among others: a container without any system certificates. httpx brings its own, and
+        # says better what is wrong with a file.
         return None
 
 
@@ -159,10 +161,9 @@ def _ssl_context(settings: NetworkSettings, verify: bool) -> ssl.SSLContext:
 
         context.load_verify_locations(certifi.where())
     for path in _certificate_files(settings):
-        context.load_verify_locations(cadata=_read(path, "certificate bundle").decode())
+        _load(path, "certificate bundle", context.load_verify_locations)
     if settings.client_certificate:
-        _read(settings.client_certificate, "client certificate")
-        context.load_cert_chain(settings.client_certificate)
+        _load(settings.client_certificate, "client certificate", context.load_cert_chain)
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -176,12 +177,23 @@ def _certificate_files(settings: NetworkSettings) -> list[Path]:
     return files
 
 
+def _load(path: Path, what: str, load: Callable[[str], object]) -> None:
+    try:
+        load(str(path))
+    except OSError as error:  # SSLError, too
+        raise _unreadable(path, what, error) from error
+
+
 def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SourceUnreachableError(
-            f"the {what} {path} cannot be read",
-            cause=error.strerror,
-            hint="correct SSL_CERT_FILE, or pip's setting cert, or unset it",
-        ) from error
+        raise _unreadable(path, what, error) from error
+
+
+def _unreadable(path: Path, what: str, error: OSError) -> SourceUnreachableError:
+    return SourceUnreachableError(
+        f"the {what} {path} cannot be read",
+        cause=error.strerror or str(error),
+        hint="correct SSL_CERT_FILE, or pip's setting cert or client-cert, or unset it",
+    )
