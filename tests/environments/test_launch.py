@@ -87,6 +87,18 @@ def test_directories_and_files_without_permission_are_passed_over(
     assert find_program("tool", generation, environ) == second
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may go anywhere")
+def test_directories_closed_to_the_user_are_passed_over(generation: Path, tmp_path: Path) -> None:
+    script(tmp_path / "closed" / "tool", "")
+    second = script(tmp_path / "b" / "tool", "")
+    environ = environ_of(tmp_path / "closed", tmp_path / "b")
+    (tmp_path / "closed").chmod(0)
+    try:
+        assert find_program("tool", generation, environ) == second
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
 def test_a_path_is_taken_as_it_is(
     generation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

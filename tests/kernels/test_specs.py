@@ -183,6 +183,17 @@ def test_kernelspecs_of_environments_that_are_gone_are_pruned(layout: Layout) ->
     assert find_kernelspecs() == [kept]
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may go anywhere")
+def test_an_environment_out_of_reach_is_not_gone(layout: Layout) -> None:
+    named("demo", layout)
+    layout.environments.chmod(0)
+    try:
+        assert prune_kernelspecs() == []
+    finally:
+        layout.environments.chmod(0o700)
+    assert len(find_kernelspecs()) == 1
+
+
 def test_no_directory_of_jupyters_is_no_error(jupyter: Path, layout: Layout) -> None:
     assert find_kernelspecs() == prune_kernelspecs() == []
     assert remove_kernelspec(layout.environments / "demo") == []

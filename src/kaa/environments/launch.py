@@ -42,7 +42,8 @@ def find_program(
             file = Path(directory, name).absolute()
             if _runs(file):
                 return file
-            refused = refused or (file if file.is_file() else None)
+            if refused is None and _is_file(file):
+                refused = file
     if refused is not None:
         raise _not_executable(refused, f"make it executable (chmod +x {refused})")
     raise ProgramNotFoundError(
@@ -165,7 +166,12 @@ def _through_generation(words: list[str], prefix: Path, generation: Path) -> lis
 
 
 def _runs(file: Path) -> bool:
-    return file.is_file() and os.access(file, os.X_OK)
+    return _is_file(file) and os.access(file, os.X_OK)
+
+
+def _is_file(file: Path) -> bool:
+    # Path.is_file raises when a directory on the way is closed to this user, as some on PATH are.
+    return os.path.isfile(file)  # noqa: PTH113
 
 
 def _not_executable(file: Path | str, hint: str, cause: str | None = None) -> ProgramNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,8 @@ def python_minor(generation: Path) -> str | None:
 
     ``3.12``, or ``3.13t`` for a free-threaded build; None when there is no Python.
     """
-    if not Path(interpreter(generation)).exists():
+    # os.access, since an interpreter in a directory that is closed to this user is none either.
+    if not os.access(interpreter(generation), os.F_OK):
         return None
     minor = _recorded_minor(generation)
     if minor is None:

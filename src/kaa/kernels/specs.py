@@ -104,7 +104,7 @@ def prune_kernelspecs() -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return _remove(spec for spec in find_kernelspecs() if not spec.prefix.exists())
+    return _remove(spec for spec in find_kernelspecs() if _is_gone(spec.prefix))
 
 
 def _content(argv: list[str], display_name: str, environment: str, prefix: Path) -> dict[str, Any]:
@@ -176,6 +176,13 @@ def _marked(kernels: Path) -> Iterable[Kernelspec]:
             continue  # another program's, or broken: not ours to touch
         display_name = str(content.get("display_name", file.parent.name))
         yield Kernelspec(file.parent.name, file.parent, prefix, display_name)
+
+
+def _is_gone(prefix: Path) -> bool:
+    try:
+        return not prefix.exists()
+    except PermissionError:
+        return False  # out of reach for now, which is not the same
 
 
 def _remove(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
