@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaa.model.package import HOST, channel_url
 from kaa.store.host_python import HostPython
 
 if TYPE_CHECKING:
@@ -169,5 +170,8 @@ def _record(python: HostPython) -> RepoDataRecord:
         python_site_packages_path=python.site_packages,
     )
     return RepoDataRecord(
-        record, f"python-{python.version}-{python.build}.conda", python.executable.as_uri(), channel
+        record,
+        f"python-{python.version}-{python.build}.conda",
+        python.executable.as_uri(),
+        channel_url(HOST),
     )
