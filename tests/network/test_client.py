@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,13 +41,11 @@ if TYPE_CHECKING:
 FAST = NetworkSettings(timeout=5)
 
 
-@pytest.fixture(autouse=True, params=["rust", "python"])
+@pytest.fixture(autouse=True, params=["rust", "python"] if find_spec("pyreqwest") else ["python"])
 def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let every test run on both transports."""
     if request.param == "python":
         monkeypatch.setattr(transport, "_rust_transport", lambda *_: None)
-    else:
-        pytest.importorskip("pyreqwest")
     return str(request.param)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes certificates")
 
 
-@pytest.fixture(autouse=True, params=["rust", "python"])
+@pytest.fixture(autouse=True, params=["rust", "python"] if find_spec("pyreqwest") else ["python"])
 def each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "python":
         monkeypatch.setattr(transport, "_rust_transport", lambda *_: None)
-    else:
-        pytest.importorskip("pyreqwest")
 
 
 @pytest.fixture(scope="module")

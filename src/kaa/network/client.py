@@ -83,7 +83,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections; the client can be used again afterwards."""
-        http, self._http = self._http, None
+        http, self._http, self._slots = self._http, None, None
         if http is not None:
             await http.aclose()
 
@@ -229,7 +229,7 @@ class Client:
                         await response.aclose()
                 except failures as error:
                     waited = time.monotonic() - started
-                    if last or waited >= self.settings.timeout * 0.9 or _is_final(error):
+                    if last or waited >= self.settings.timeout * 0.8 or _is_final(error):
                         raise _unreachable(url, error, waited) from error
                     pause = self._pause(attempt, None)
                 await asyncio.sleep(pause)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from kaa.network.settings import NetworkSettings
 
-CONNECT_TIMEOUT = 4.0
-"""Seconds for one attempt to connect; an attempt more than this rarely ends well."""
+CONNECT_TIMEOUT = 4.5
+"""Seconds for one attempt to connect: two of them fit into the default time-out."""
 READ_TIMEOUT = 30.0
 """Seconds between two parts of a body that has begun to arrive."""
 
