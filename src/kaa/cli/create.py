@@ -54,12 +54,15 @@ def create(
     A SPEC is a package's name, with a version if one is wanted: numpy, python=3.12, "rich>=13",
     "httpx[http2]". The plan is shown before anything is changed.
     """
-    from kaa.cli.interrupts import run_cancellable
     from kaa.cli.question import require_answer
-    from kaa.workflows.create import CreateRequest
 
     name, prefix = one_of(name, prefix)
     require_answer(invocation)
+
+    # Only now, so that a mistake on the command line is told without a wait for imports.
+    from kaa.cli.interrupts import run_cancellable
+    from kaa.workflows.create import CreateRequest
+
     request = CreateRequest(
         name=name, prefix=prefix, specs=specs, sources=sources, command=invocation.command
     )

@@ -37,11 +37,13 @@ def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> Non
     """Remove an environment: its files, its generations and its Jupyter kernel."""
     from kaa.cli.question import confirm, require_answer
     from kaa.cli.text import write_json, write_line
-    from kaa.store.layout import default_layout
-    from kaa.workflows.inspect import environment_info
 
     name, prefix = one_of(name, prefix)
     require_answer(invocation)
+
+    from kaa.store.layout import default_layout
+    from kaa.workflows.inspect import environment_info
+
     layout = default_layout()
     environment = environment_info(layout, name, prefix)
     plan = removal_plan(environment)

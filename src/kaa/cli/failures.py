@@ -70,22 +70,13 @@ def _show_part(label: str, text: str | None) -> None:
 
 
 def _usage_error(error: click.UsageError) -> KaaError:
-    near = getattr(error, "possibilities", None)  # click >= 8.4 has it for commands, too
     path = error.ctx.command_path if error.ctx else "kaa"
+    near = error.possibilities if isinstance(error, click.NoSuchOption) else None
     if near:
         return RequestError(_sentence(error.message), hint=f"did you mean {' or '.join(near)}?")
-    hint = _elsewhere(getattr(error, "command_name", None))
     return RequestError(
-        _sentence(error.format_message()),
-        hint=hint or f"'{path} --help' shows what it takes",
+        _sentence(error.format_message()), hint=f"'{path} --help' shows what it takes"
     )
-
-
-def _elsewhere(command: str | None) -> str | None:
-    """Point at ``kaa env remove`` when ``kaa remove`` was typed."""
-    from kaa.cli.env import env
-
-    return f"did you mean 'kaa env {command}'?" if command in env.entries else None
 
 
 def _system_error(error: OSError) -> KaaError:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import click
 
+from kaa.model.errors import RequestError
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -38,6 +40,38 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with.
+
+        :raises RequestError: there is none; click's own near names know only loaded commands.
+        """
+        name = args[0]
+        if name in self.entries or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = self._near(name)
+        found = " or ".join(f"'{ctx.command_path} {other}'" for other in near)
+        raise RequestError(
+            f"no such command '{name}'",
+            hint=f"did you mean {found}?" if found else f"'{ctx.command_path} --help' lists them",
+        )
+
+    def _near(self, name: str) -> list[str]:
+        """Return commands of nearly this name; ``env remove`` for ``remove``, if need be."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self.entries)
+        if not near:
+            groups = {group: self.get_command(click.Context(self), group) for group in self.entries}
+            near = [
+                f"{name_of_group} {other}"
+                for name_of_group, group in groups.items()
+                if isinstance(group, LazyGroup)
+                for other in get_close_matches(name, group.entries, cutoff=0.8)
+            ]
+        return near
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's lines, without importing what they are about."""

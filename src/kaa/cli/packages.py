@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 @pass_invocation
 def list_packages(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     """List the packages of an environment, in order of name; * marks what was asked for."""
+    name, prefix = one_of_or_active(name, prefix)
+
     from kaa.store.layout import default_layout
     from kaa.workflows import inspect
 
-    name, prefix = one_of_or_active(name, prefix)
     packages = inspect.list_packages(default_layout(), name, prefix)
     packages = sorted(packages, key=lambda package: package.name)
     if invocation.json:

@@ -44,8 +44,9 @@ def run(
 
     Everything after PROGRAM is passed on to it. The exit code is the program's.
     """
+    name, prefix = one_of_or_active(name, prefix)
+
     from kaa.store.layout import default_layout
     from kaa.workflows.run import run_program
 
-    name, prefix = one_of_or_active(name, prefix)
     context.exit(run_program(default_layout(), name, prefix, [program, *arguments], cwd=cwd))
