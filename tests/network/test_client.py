@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import hashlib
 import os
 import random
@@ -126,6 +127,21 @@ def test_a_server_that_never_answers_is_given_up_in_time(local_index: LocalIndex
     assert time.monotonic() - started < 3
     assert caught.value.cause is not None
     assert "no answer" in caught.value.cause
+
+
+def test_one_failure_among_many_requests_is_the_only_thing_said(
+    local_index: LocalIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    local_index.fail("*", Fault(hang=30))
+
+    async def work(client: Client) -> None:
+        urls = [f"{local_index.url}demo-{number}/" for number in range(30)]
+        await asyncio.gather(*(client.get(url) for url in urls))
+
+    with pytest.raises(SourceUnreachableError):
+        run(work, replace(FAST, timeout=0.5), concurrency=10)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_credentials_go_to_their_host_only(tmp_path: Path) -> None:

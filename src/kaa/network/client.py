@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
 from kaa.model.errors import (
@@ -69,6 +69,7 @@ class Client:
         self._backoff = backoff
         self._http: httpx.AsyncClient | None = None
         self._slots: asyncio.Semaphore | None = None
+        self._busy: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Client:
         return self
@@ -82,7 +83,18 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; the client can be used again afterwards."""
+        """Cancel what is still being fetched, and close the connections.
+
+        When one of many requests fails, the others are still under way; closed under their
+        hands, each of them would fail, too, where nobody listens any more.
+        """
+        import asyncio
+
+        busy = self._busy - {asyncio.current_task()}
+        for task in busy:
+            task.cancel()
+        if busy:
+            await asyncio.wait(busy)
         http, self._http, self._slots = self._http, None, None
         if http is not None:
             await http.aclose()
@@ -199,6 +211,23 @@ class Client:
     ) -> T:
         import asyncio
 
+        task = asyncio.current_task()
+        # A task fetches one thing at a time, so it is never in the set already.
+        self._busy.update({task} if task else ())
+        try:
+            return await self._attempts(url, headers, returned, read)
+        finally:
+            self._busy.difference_update({task})
+
+    async def _attempts(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        returned: frozenset[int],
+        read: Callable[[httpx.Response], Awaitable[T]],
+    ) -> T:
+        import asyncio
+
         if self.settings.offline:
             raise SourceUnreachableError(
                 f"{redact(url)} is not in the cache, and the network is switched off",
@@ -251,7 +280,7 @@ class Client:
         self, http: httpx.AsyncClient, url: str, headers: Mapping[str, str]
     ) -> httpx.Response:
         """Send the request and follow redirects here, where credentials stay with their host."""
-        import asyncio
+        from kaa.network.transport import deadline
 
         place = url
         for _ in range(10):
@@ -261,9 +290,8 @@ class Client:
                 redact(place),
                 headers={**headers, "authorization": authorization} if authorization else headers,
             )
-            response = await asyncio.wait_for(
-                http.send(request, stream=True), self.settings.timeout
-            )
+            async with deadline(self.settings.timeout):
+                response = await http.send(request, stream=True)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()

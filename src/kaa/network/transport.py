@@ -9,8 +9,11 @@ Import this module only when something is to be fetched: httpx takes 90 ms.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
+import sys
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,7 +31,8 @@ else:
 """What a transport raises when a request or the reading of its answer failed."""
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from kaa.network.settings import NetworkSettings
@@ -64,6 +68,26 @@ def open_client(settings: NetworkSettings) -> httpx.AsyncClient:
         timeout=None,  # noqa: S113 - each transport has its own
         follow_redirects=False,
     )
+
+
+def deadline(seconds: float) -> AbstractAsyncContextManager[object]:
+    """Raise ``TimeoutError`` inside the block after ``seconds``.
+
+    ``asyncio.wait_for`` will not do: before Python 3.12 it loses a cancellation that arrives at
+    the moment its work ends, and the request would be tried again by a task that was told to stop.
+    """
+    if sys.version_info >= (3, 11):
+        return asyncio.timeout(seconds)
+    return _deadline_of_anyio(seconds)
+
+
+@asynccontextmanager
+async def _deadline_of_anyio(seconds: float) -> AsyncIterator[None]:
+    # Right for httpx's transport only: pyreqwest's cancellations are not recognised by anyio.
+    import anyio
+
+    with anyio.fail_after(seconds):
+        yield
 
 
 def make_transport(
