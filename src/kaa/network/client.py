@@ -10,11 +10,11 @@ from urllib.parse import urljoin
 
 from kaa.model.errors import (
     HashMismatchError,
-    KaaError,
     SourceAnswerError,
     SourceUnreachableError,
     TruncatedDownloadError,
 )
+from kaa.network.failures import is_final, refusal, unreachable
 from kaa.network.local_files import is_local, local_path, read_page, read_part
 from kaa.network.locations import origin, redact
 
@@ -252,14 +252,14 @@ class Client:
                         if 200 <= status < 300 or status in returned:
                             return await read(response)
                         if last or status not in _RETRIED:
-                            raise _refusal(url, response)
+                            raise refusal(url, response)
                         pause = self._pause(attempt, response.headers.get("retry-after"))
                     finally:
                         await response.aclose()
                 except failures as error:
                     waited = time.monotonic() - started
-                    if last or waited >= self.settings.timeout * 0.8 or _is_final(error):
-                        raise _unreachable(url, error, waited) from error
+                    if last or waited >= self.settings.timeout * 0.8 or is_final(error):
+                        raise unreachable(url, error, waited) from error
                     pause = self._pause(attempt, None)
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")  # pragma: no cover
@@ -377,40 +377,3 @@ async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
 def _answer(response: httpx.Response, content: bytes) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, content, str(response.url))
-
-
-def _refusal(url: str, response: httpx.Response) -> KaaError:
-    status = response.status_code
-    hint = "try again later; if it stays so, check the index's URL in pip's or uv's settings"
-    if status in {401, 403, 407}:
-        hint = (
-            "give a user name and password in the index's URL, in netrc, "
-            "or as UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD"
-        )
-    reason = f" {response.reason_phrase}" if response.reason_phrase else ""
-    return SourceAnswerError(f"{redact(url)} answered {status}{reason}", hint=hint)
-
-
-def _is_final(error: Exception) -> bool:
-    text = _explain(error).lower()
-    return "certificate" in text or "unsupported protocol" in text
-
-
-def _explain(error: BaseException) -> str:
-    """Return the innermost reason that the libraries give."""
-    details = getattr(error.__cause__ or error, "details", None)
-    causes = details.get("causes") if isinstance(details, dict) else None
-    if causes:
-        return str(causes[-1].get("message", error))
-    return str(error) or type(error).__name__
-
-
-def _unreachable(url: str, error: Exception, waited: float) -> SourceUnreachableError:
-    scheme, host, _port = origin(url)
-    reason = _explain(error)
-    if isinstance(error, TimeoutError) or "imeout" in type(error).__name__:
-        reason = f"no answer within {waited:.0f} seconds"
-    hint = "check the connection, the index's URL and the proxy (HTTPS_PROXY, pip's setting proxy)"
-    if scheme == "https" and "certificate" in reason.lower():
-        hint = "set SSL_CERT_FILE (or pip's setting cert) to your certificate bundle"
-    return SourceUnreachableError(f"{host} cannot be reached", cause=redact(reason), hint=hint)
