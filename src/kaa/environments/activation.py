@@ -133,7 +133,7 @@ def become(argv: list[str], environ: Mapping[str, str]) -> int:
         while True:
             try:
                 return process.wait()
-            except KeyboardInterrupt:  # noqa: PERF203
+            except KeyboardInterrupt:
                 # Ctrl-C went to the child too; what becomes of it is the child's decision.
                 continue
 

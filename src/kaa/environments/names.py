@@ -1,0 +1,60 @@
+"""Which names environments can have, and the prefix that a name or a path stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import InvalidNameError
+
+if TYPE_CHECKING:
+    from kaa.store.layout import Layout
+
+LONGEST = 100
+"""The longest name, in characters: file systems allow 255 bytes, and kernels add to it."""
+_FORBIDDEN = frozenset('/\\:#"<>|?*')
+"""What conda forbids, and what Windows does not have in file names."""
+_RESERVED = frozenset({"base", "root"})
+"""Names by which conda means its own installation."""
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if an environment can have it, else raise :class:`InvalidNameError`."""
+    reason = _reason(name)
+    if reason is None:
+        return name
+    raise InvalidNameError(
+        f"{name!r} cannot be the name of an environment",
+        cause=reason,
+        hint="use letters, digits, `-`, `_` and `.`, such as `forecast-2`"
+        + ("; `-p` takes a path" if "/" in name or "\\" in name else ""),
+    )
+
+
+def _reason(name: str) -> str | None:
+    if not name:
+        return "it is empty"
+    if len(name) > LONGEST:
+        return f"it has {len(name)} characters; {LONGEST} are the most"
+    if name.startswith((".", "-")):
+        return f"it begins with `{name[0]}`"
+    if any(letter.isspace() or not letter.isprintable() for letter in name):
+        return "it has white space or characters that cannot be printed"
+    found = sorted(_FORBIDDEN & set(name))
+    if found:
+        return f"it has {', '.join(f'`{letter}`' for letter in found)}"
+    if name in _RESERVED:
+        return "conda calls its own installation so"
+    return None
+
+
+def resolve_prefix(layout: Layout, name: str | None, prefix: Path | None) -> Path:
+    """Return the prefix that a name (below kaa's root) or else a path stands for.
+
+    Raises :class:`InvalidNameError`.
+    """
+    if prefix is not None:
+        # Not resolved: the prefix is a link, and it is the link that is meant.
+        return Path(os.path.abspath(prefix.expanduser()))  # noqa: PTH100
+    return layout.environments / check_name(name or "")

@@ -1,0 +1,150 @@
+"""An environment on disk: a link, and behind it numbered generations.
+
+``<parent>/<name>`` links to ``.kaa/<name>/<number>`` beside it, wherever the environment is. What
+the user asked for is kept in each generation, in a directory of its own below ``conda-meta``
+(conda and rattler read the ``*.json`` files directly in there as packages).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaa.model.environment import EnvironmentInfo, Manifest
+from kaa.model.package import Package, source_of_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GENERATIONS = ".kaa"
+MANIFEST = Path("conda-meta", "kaa", "manifest.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The stable path of an environment. Nothing needs to exist yet."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, which is the environment's name."""
+        return self.path.name
+
+    @property
+    def generations(self) -> Path:
+        """The directory that holds this environment's generations."""
+        return self.path.parent / GENERATIONS / self.path.name
+
+    @property
+    def current(self) -> Path:
+        """The generation that the link leads to, or the path itself when it is no link."""
+        try:
+            return self.path.parent / self.path.readlink()
+        except OSError:
+            return self.path
+
+    @property
+    def current_number(self) -> int | None:
+        """The number of the current generation, None when it is not one of kaa's."""
+        current = self.current
+        if current.parent != self.generations or not current.name.isdigit():
+            return None
+        return int(current.name)
+
+    def next_number(self) -> int:
+        """Return the number of the generation that is going to be built."""
+        try:
+            numbers = [int(e.name) for e in self.generations.iterdir() if e.name.isdigit()]
+        except OSError:
+            numbers = []
+        return max(numbers, default=0) + 1
+
+
+def read_manifest(generation: Path) -> Manifest | None:
+    """Return what was asked of a generation; None when kaa did not make it, or it is damaged."""
+    try:
+        content = json.loads((generation / MANIFEST).read_text(encoding="utf-8"))
+        return Manifest(
+            content["name"],
+            tuple(content["specs"]),
+            tuple(content["sources"]),
+            content["command"],
+            content["created"],
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def write_manifest(generation: Path, manifest: Manifest) -> None:
+    """Write what was asked of a generation into it."""
+    path = generation / MANIFEST
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def read_packages(generation: Path) -> list[Package]:
+    """Return the packages that ``conda-meta`` records, in order of name."""
+    packages = [_package(record) for record in _records(generation)]
+    return sorted(packages, key=lambda package: package.name)
+
+
+def read_info(prefix: Prefix) -> EnvironmentInfo:
+    """Return what an environment is, as far as its own files tell without reading each record."""
+    generation = prefix.current
+    records = _record_names(generation)
+    pythons = [name for name in records if name.startswith("python-") and name.count("-") == 2]
+    manifest = read_manifest(generation)
+    return EnvironmentInfo(
+        name=prefix.name,
+        prefix=prefix.path,
+        generation=prefix.current_number,
+        generation_prefix=generation,
+        python=pythons[0].split("-")[1] if pythons else None,
+        packages=len(records),
+        manifest=manifest,
+        problem=_problem(prefix, generation, manifest),
+    )
+
+
+def _problem(prefix: Prefix, generation: Path, manifest: Manifest | None) -> str | None:
+    if not generation.is_dir():
+        return f"its generation {generation} is missing"
+    if manifest is None:
+        return "what was asked for is not recorded (made by another program, or damaged)"
+    if not any((generation / name).exists() for name in ("bin/python", "Scripts/python.exe")):
+        return "its interpreter is missing"
+    return None
+
+
+def _record_names(generation: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(generation / "conda-meta"))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+    return [name[: -len(".json")] for name in names if name.endswith(".json")]
+
+
+def _records(generation: Path) -> Iterator[dict[str, Any]]:
+    for name in _record_names(generation):
+        try:
+            text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
+            yield json.loads(text)
+        except (OSError, ValueError):
+            continue  # `verify` is the command that looks for damage
+
+
+def _package(record: dict[str, Any]) -> Package:
+    return Package(
+        name=record["name"],
+        version=record["version"],
+        build=record.get("build", ""),
+        source=source_of_channel(record.get("channel") or "unknown"),
+        url=record.get("url", ""),
+        sha256=record.get("sha256"),
+        size=record.get("size"),
+        requested=bool(record.get("requested_specs")),
+    )

@@ -1,0 +1,108 @@
+"""A new generation is built beside the others; nobody sees it until it is committed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import StoreError
+from kaa.model.progress import Phase
+from kaa.store.disk import disk_error_in, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rattler import RepoDataRecord
+
+    from kaa.environments.prefix import Prefix
+    from kaa.model.progress import Progress
+    from kaa.store.layout import Layout
+
+STAGING = ".new-"
+
+
+@contextmanager
+def staging_directory(prefix: Prefix) -> Iterator[Path]:
+    """Give an empty directory beside the generations; what is left of it afterwards is removed."""
+    with writing(prefix.generations):
+        prefix.generations.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=prefix.generations))
+        staging.chmod(0o755)  # mkdtemp's is for the owner alone
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        _remove_empty(prefix)
+
+
+async def link_packages(
+    records: Sequence[RepoDataRecord],
+    requested: Mapping[str, str],
+    staging: Path,
+    prefix: Prefix,
+    layout: Layout,
+    progress: Progress,
+) -> None:
+    """Link ``records`` from the package cache into the empty directory ``staging``.
+
+    The files carry the environment's stable path. ``requested`` maps the names that the user
+    asked for to their match specs. Every package has to be in the cache.
+    """
+    import rattler
+    from rattler.exceptions import InstallerError
+
+    progress.expect(Phase.LINK, len(records))
+    cache = rattler.PackageCache.new_layered(
+        [str(layout.packages)], validation_mode=rattler.ValidationMode.skip()
+    )
+    try:
+        await rattler.install(
+            list(records),
+            staging,
+            installed_packages=[],
+            package_cache=cache,
+            execute_link_scripts=False,
+            reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
+            # rattler 0.28 passes these on as they are, so it is the inner object that it wants
+            requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested.values()],
+            alternative_target_prefix=prefix.path,
+        )
+    except InstallerError as error:
+        raise disk_error_in(str(error), prefix.generations) or StoreError(
+            "the packages could not be linked",
+            cause=str(error),
+            hint="try again; if it stays so, remove the package cache (see `kaa info`)",
+        ) from error
+    progress.finish(Phase.LINK)
+
+
+def _remove_empty(prefix: Prefix) -> None:
+    for directory in (prefix.generations, prefix.generations.parent):
+        try:
+            directory.rmdir()
+        except OSError:
+            return  # something is in it
+
+
+class _Reporter:
+    """rattler's installer says how far it is (``rattler.install.InstallerReporter``)."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_link_start(self, operation: int, package_name: str) -> int:
+        self._progress.advance(Phase.LINK, 0, package_name)
+        return operation
+
+    def on_link_complete(self, index: int) -> None:
+        self._progress.advance(Phase.LINK, 1)
+
+    def __getattr__(self, name: str) -> object:
+        return _nothing  # the other callbacks of the protocol
+
+
+def _nothing(*_arguments: object, **_named: object) -> int:
+    return 0

@@ -1,0 +1,224 @@
+"""Create an environment: solve, plan, fetch, stage, commit, kernel."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from kaa.environments.names import resolve_prefix
+from kaa.environments.prefix import Prefix, read_info
+from kaa.environments.registry import register
+from kaa.kernels.overlay import overlay_ready
+from kaa.kernels.specs import write_kernelspec
+from kaa.model.environment import EnvironmentInfo, Manifest
+from kaa.model.errors import KaaError, RequestError, UnsupportedError
+from kaa.model.package import PYPI, Package, source_of_channel
+from kaa.model.plan import Addition, Plan
+from kaa.model.progress import Phase
+from kaa.network.client import Client
+from kaa.network.settings import load_settings
+from kaa.solver.solve import Solution, solve
+from kaa.solver.specs import Spec, parse_spec
+from kaa.sources.host import find_host_pythons
+from kaa.sources.index import ProjectIndex
+from kaa.sources.metadata import MetadataReader
+from kaa.store.disk import writing
+from kaa.store.locks import locked
+from kaa.transaction.commit import check_absent, commit_first_generation
+from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
+from kaa.transaction.stage import link_packages, staging_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kaa.model.progress import Progress
+    from kaa.store.host_python import HostPython
+    from kaa.store.layout import Layout
+
+DEFAULT_SOURCES = (PYPI,)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What the user asks for.
+
+    Exactly one of ``name`` and ``prefix`` is given; ``specs`` and ``sources`` are as typed, no
+    sources means the default ones; ``command`` is the command line, for the history.
+    """
+
+    name: str | None
+    prefix: Path | None
+    specs: tuple[str, ...]
+    sources: tuple[str, ...]
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A creation that is solved and planned, and has changed nothing yet."""
+
+    plan: Plan
+    prefix: Prefix
+    manifest: Manifest
+    specs: tuple[Spec, ...]
+    solution: Solution
+    pythons: tuple[HostPython, ...]
+
+
+async def prepare_create(request: CreateRequest, layout: Layout, progress: Progress) -> Creation:
+    """Solve the request and say what is going to be done.
+
+    Raises :class:`~kaa.model.errors.RequestError` for a wrong request,
+    :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
+    :class:`~kaa.model.errors.SolveError` and those of the sources.
+    """
+    prefix = Prefix(resolve_prefix(layout, request.name, request.prefix))
+    check_absent(prefix)
+    sources = _sources(request.sources)
+    specs = tuple(parse_spec(text) for text in request.specs)
+    if not specs:
+        raise RequestError(
+            "nothing was asked for", hint="name at least one package, such as `python=3.12`"
+        )
+    with writing(layout.root):
+        layout.root.mkdir(parents=True, exist_ok=True)
+    pythons = find_host_pythons(layout)
+    solution = await _solve(specs, pythons, layout, progress)
+    manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
+    plan = _plan(prefix, solution, specs, layout)
+    return Creation(plan, prefix, manifest, specs, solution, pythons)
+
+
+async def carry_out_create(
+    creation: Creation, layout: Layout, progress: Progress
+) -> EnvironmentInfo:
+    """Do what the plan says, as a whole or not at all, and return the new environment.
+
+    Raises the errors of the network, the store and the disk; then nothing is left behind but
+    what the package cache has gained.
+    """
+    await _build(creation, layout, progress)
+    if creation.plan.overlay is not None:
+        await _lend_kernel(creation, layout, progress)
+    _announce(creation.prefix, layout)
+    return read_info(creation.prefix)
+
+
+def _sources(asked: tuple[str, ...]) -> tuple[str, ...]:
+    for source in asked:
+        if source != PYPI:
+            raise UnsupportedError(
+                f"the source {source!r} cannot be used",
+                cause="conda channels are not part of this version of kaa",
+                hint=f"use `-c {PYPI}`: the indexes of pip's and uv's settings",
+            )
+    return tuple(dict.fromkeys(asked)) or DEFAULT_SOURCES
+
+
+async def _solve(
+    specs: Sequence[Spec], pythons: Sequence[HostPython], layout: Layout, progress: Progress
+) -> Solution:
+    async with Client(load_settings(os.environ)) as client:
+        index = ProjectIndex(client, client.settings, layout.metadata, progress)
+        try:
+            return await solve(specs, pythons, index, _metadata(client, layout))
+        finally:
+            progress.finish(Phase.METADATA)
+
+
+def _metadata(client: Client, layout: Layout) -> MetadataReader:
+    return MetadataReader(client, layout.metadata, layout.metadata / "wheels")
+
+
+def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Layout) -> Plan:
+    asked = {spec.name for spec in specs}
+    additions = []
+    for record in solution.records:
+        name = record.name.normalized
+        assert record.sha256 is not None  # every record of ours has one
+        package = Package(
+            name=name,
+            version=str(record.version),
+            build=str(record.build),
+            source=source_of_channel(record.channel),
+            url=record.url,
+            sha256=record.sha256.hex(),
+            size=record.size,
+            requested=name in asked,
+        )
+        local = record.url not in solution.files or is_cached(layout, record)
+        additions.append(Addition(package, 0 if local else record.size or 0))
+    minor = solution.python.minor
+    names = {addition.package.name for addition in additions}
+    overlay = None if "ipykernel" in names or overlay_ready(layout, minor) else minor
+    return Plan(prefix.name, prefix.path, tuple(additions), overlay)
+
+
+async def _build(creation: Creation, layout: Layout, progress: Progress) -> None:
+    """Fetch, stage and commit: what every environment of kaa is made by."""
+    solution, prefix = creation.solution, creation.prefix
+    provide_host_python(layout, solution.python)
+    wheels = [
+        (record, solution.files[record.url])
+        for record in solution.records
+        if record.url in solution.files
+    ]
+    async with Client(load_settings(os.environ)) as client:
+        await fetch_wheels(wheels, layout, client, _metadata(client, layout), progress)
+    requested = {spec.name: spec.match_spec() for spec in creation.specs}
+    with staging_directory(prefix) as staging:
+        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        with locked(layout, "environments"):
+            commit_first_generation(prefix, staging, creation.manifest)
+
+
+async def _lend_kernel(creation: Creation, layout: Layout, progress: Progress) -> None:
+    """Build the overlay that lends ipykernel to environments with this Python."""
+    python = creation.solution.python
+    progress.expect(Phase.KERNEL, 1)
+    try:
+        await build_overlay(python, layout, progress)
+    except KaaError as error:
+        # The environment is there and works; only its kernel has to wait.
+        hint = f"; {error.hint}" if error.hint else ""
+        _log.warning("the kernel of %s cannot start: %s%s", creation.plan.name, error, hint)
+    progress.advance(Phase.KERNEL, 1)
+    progress.finish(Phase.KERNEL)
+
+
+async def build_overlay(python: HostPython, layout: Layout, progress: Progress) -> None:
+    """Create the environment whose site-packages lend ipykernel to others with this Python.
+
+    Raises what creating an environment raises; that another process was faster is no error.
+    """
+    prefix = Prefix(layout.overlays / f"cp{python.minor.replace('.', '')}")
+    specs = (parse_spec(f"python={python.minor}"), parse_spec("ipykernel"))
+    solution = await _solve(specs, [python], layout, progress)
+    texts = tuple(spec.text for spec in specs)
+    manifest = Manifest(prefix.name, texts, DEFAULT_SOURCES, "kernel overlay", _now())
+    plan = _plan(prefix, solution, specs, layout)
+    creation = Creation(plan, prefix, manifest, specs, solution, (python,))
+    try:
+        await _build(creation, layout, progress)
+    except KaaError:
+        if not overlay_ready(layout, python.minor):
+            raise
+
+
+def _announce(prefix: Prefix, layout: Layout) -> None:
+    """Let Jupyter, conda and editors know of the environment."""
+    try:
+        with writing(prefix.path), locked(layout, "environments"):
+            register(layout, prefix.path)
+            write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
+    except KaaError as error:  # the environment itself is complete
+        _log.warning("%s is not known to others: %s", prefix.name, error)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,69 @@
+"""Look at environments. Nothing here imports more than it must: listing has to be instant."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kaa.environments.names import resolve_prefix
+from kaa.environments.prefix import Prefix, read_info, read_packages
+from kaa.environments.registry import find_prefixes
+from kaa.model.errors import EnvironmentNotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.model.environment import EnvironmentInfo
+    from kaa.model.package import Package
+    from kaa.store.layout import Layout
+
+
+def list_environments(layout: Layout) -> list[EnvironmentInfo]:
+    """Return kaa's environments, the named ones first, in order of name."""
+    return [read_info(prefix) for prefix in find_prefixes(layout)]
+
+
+def environment_info(layout: Layout, name: str | None, prefix: Path | None) -> EnvironmentInfo:
+    """Return one environment. Raises :class:`EnvironmentNotFoundError`."""
+    return read_info(find_environment(layout, name, prefix))
+
+
+def list_packages(layout: Layout, name: str | None, prefix: Path | None) -> list[Package]:
+    """Return an environment's packages in order of name.
+
+    Raises :class:`EnvironmentNotFoundError`.
+    """
+    return read_packages(find_environment(layout, name, prefix).current)
+
+
+def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> Prefix:
+    """Return the environment of this name or at this path.
+
+    A link whose generation is missing counts: it can be looked at and removed. Raises
+    :class:`EnvironmentNotFoundError`, and :class:`~kaa.model.errors.InvalidNameError`.
+    """
+    found = Prefix(resolve_prefix(layout, name, prefix))
+    if found.path.is_symlink() or (found.path / "conda-meta").is_dir():
+        return found
+    if os.path.lexists(found.path):
+        raise EnvironmentNotFoundError(
+            f"{found.path} is not an environment",
+            cause="it has no conda-meta directory",
+            hint="`kaa env list` shows the environments that there are",
+        )
+    raise EnvironmentNotFoundError(
+        f"there is no environment {name!r}" if name else f"there is nothing at {found.path}",
+        hint=_near(layout, name or found.name),
+    )
+
+
+def _near(layout: Layout, name: str) -> str:
+    import difflib
+
+    there = [prefix.name for prefix in find_prefixes(layout)]
+    near = difflib.get_close_matches(name, there, n=2, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(f'`{known}`' for known in near)}?"
+    if there:
+        return "`kaa env list` shows the environments that there are"
+    return "there is no environment yet: `kaa create -n NAME python=3.12` makes one"
