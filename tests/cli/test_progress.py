@@ -89,4 +89,7 @@ def test_the_display_on_a_terminal_is_gone_afterwards(monkeypatch: pytest.Monkey
     assert drawn.endswith("\x1b[1A\x1b[2K"), "the line is erased"
     assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 1, "the cursor is back"
     assert sys.stderr is terminal
-    assert not [thread for thread in threading.enumerate() if "Refresh" in type(thread).__name__]
+    for thread in threading.enumerate():
+        if "Refresh" in type(thread).__name__:
+            thread.join(5)
+            assert not thread.is_alive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +18,14 @@ from kaa.cli.options import (
     verbose_option,
     yes_option,
 )
+from kaa.model.errors import AbortedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.cli.invocation import Invocation
     from kaa.model.environment import EnvironmentInfo
+    from kaa.model.plan import Plan
     from kaa.workflows.create import CreateRequest
 
 _EXAMPLES = """\b
@@ -70,6 +73,8 @@ def create(
 
 
 async def _create(request: CreateRequest, invocation: Invocation) -> None:
+    import asyncio
+
     from kaa.cli.plan import plan_total, show_plan
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
@@ -81,13 +86,17 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     with display(invocation) as progress:
         creation = await prepare_create(request, layout, progress)
     plan = creation.plan
+    chosen = f"-n {plan.name}" if request.name else f"-p {shlex.quote(str(plan.prefix))}"
     if invocation.speaks:
         show_plan(plan, verbose=invocation.verbosity > 0)
     environment = None
     if not invocation.dry_run:
         confirm(invocation, f"Create {plan.name}: {plan_total(plan)}")
         with display(invocation) as progress:
-            environment = await carry_out_create(creation, layout, progress)
+            try:
+                environment = await carry_out_create(creation, layout, progress)
+            except asyncio.CancelledError:
+                raise _interrupted(plan, chosen) from None
     if invocation.json:
         write_json(
             {
@@ -101,16 +110,23 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
         if environment is None:
             write_line("Dry run: nothing was changed.")
         else:
-            _say_what_next(environment, named=request.name is not None)
+            _say_what_next(environment, chosen)
 
 
-def _say_what_next(environment: EnvironmentInfo, *, named: bool) -> None:
-    import shlex
+def _interrupted(plan: Plan, chosen: str) -> AbortedError:
+    """Return the error that tells the truth: the rename may have been done already."""
+    if not plan.prefix.is_symlink():
+        return AbortedError("interrupted; nothing was changed")
+    return AbortedError(
+        f"interrupted; {plan.name} is complete, but its kernel may be missing",
+        hint=f"to have the kernel too, remove it (kaa env remove {chosen}) and create it again",
+    )
 
+
+def _say_what_next(environment: EnvironmentInfo, chosen: str) -> None:
     from kaa.cli.text import printable, write_line
     from kaa.kernels.specs import find_kernelspecs
 
-    chosen = f"-n {environment.name}" if named else f"-p {shlex.quote(str(environment.prefix))}"
     lines = [f"kaa run {chosen} PROGRAM    run a program in it"]
     lines += [
         f'in Jupyter: "{spec.display_name}"    a notebook in it'
