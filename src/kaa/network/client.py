@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -215,7 +216,9 @@ class Client:
         # A task fetches one thing at a time, so it is never in the set already.
         self._busy.update({task} if task else ())
         try:
-            return await self._attempts(url, headers, returned, read)
+            result = await self._attempts(url, headers, returned, read)
+            _heed_cancellation()
+            return result
         finally:
             self._busy.difference_update({task})
 
@@ -257,6 +260,7 @@ class Client:
                     finally:
                         await response.aclose()
                 except failures as error:
+                    _heed_cancellation()
                     waited = time.monotonic() - started
                     if last or waited >= self.settings.timeout * 0.8 or is_final(error):
                         raise unreachable(url, error, waited) from error
@@ -316,6 +320,19 @@ class _TruncatedError(Exception):
     """The body was shorter than announced."""
 
 
+def _heed_cancellation() -> None:
+    """Raise ``CancelledError`` if the task was cancelled and the transport did not say so.
+
+    pyreqwest gives the result of an operation that ended at the moment of its cancellation.
+    Where it runs, Python has :meth:`asyncio.Task.cancelling`; httpx's own transport loses none.
+    """
+    import asyncio
+
+    task = asyncio.current_task()
+    if sys.version_info >= (3, 11) and task and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _receive(
     response: httpx.Response, partial: PartialFile, size: int | None, report: Callable[[int], None]
 ) -> None:
@@ -326,6 +343,7 @@ async def _receive(
     buffer: list[bytes] = []
     buffered = 0
     async for chunk in response.aiter_bytes() if encoded else response.aiter_raw():
+        _heed_cancellation()
         buffer.append(chunk)
         buffered += len(chunk)
         if buffered >= _BLOCK:
