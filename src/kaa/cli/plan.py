@@ -22,8 +22,9 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
     write_line(where)
     header = (*_HEADER, "URL") if verbose else _HEADER
     rows = plan_rows(plan, verbose=verbose)
-    if sys.stdout.isatty():
-        _draw(header, rows)
+    # URLs are too long for a table's column: the terminal wraps them best, and they can be copied.
+    if sys.stdout.isatty() and not verbose:
+        _draw(rows)
     else:
         for line in aligned([(_OTHER + header[0], *header[1:]), *rows], right=frozenset({3})):
             write_line(line)
@@ -70,14 +71,14 @@ def _download(addition: Addition) -> str:
     return decimal(addition.download)
 
 
-def _draw(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _draw(rows: list[tuple[str, ...]]) -> None:
     # Rich costs 70 ms to import, which only somebody who looks at a terminal should pay.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column, title in enumerate(header):
+    for column, title in enumerate(_HEADER):
         is_size = column == 3
         # On a narrow terminal a long cell goes on below, so that it can still be read in full.
         table.add_column(

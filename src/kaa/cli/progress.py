@@ -109,12 +109,14 @@ class Display:
 
         with self._lock:
             rows = [(p, t.done, t.total, t.item) for p, t in self._phases.items()]
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        for width in (8, 30, None, None):
-            grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        for width in (8, 24, 20):
+            grid.add_column(no_wrap=True, width=width)
+        # Only the name of what is being worked on gives way on a narrow terminal.
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for phase, done, total, item in rows:
             share = f"{_amount(phase, done)} of {_amount(phase, total)}"
-            bar = ProgressBar(total=max(total, 1), completed=done, width=30)
+            bar = ProgressBar(total=max(total, 1), completed=done, width=24)
             grid.add_row(Text(phase.value), bar, Text(share), Text(printable(item), style="dim"))
         return grid
 
