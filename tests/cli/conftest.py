@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.answer import Answer
 from kaa.cli.main import execute
 from kaa.model.package import HOST, PYPI, Package
 from kaa.model.plan import Addition, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        answer = json.loads(self.out)
-        assert isinstance(answer, dict)
-        return answer
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from wheels import build_wheel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Answer
+    from cli.answer import Answer
     from local_index import LocalIndex
 
 PYTHON = f"python={sys.version_info.major}.{sys.version_info.minor}"

@@ -22,7 +22,7 @@ from kaa.model.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Answer
+    from cli.answer import Answer
 
 
 def test_message_cause_and_hint_are_lines_on_standard_error(

@@ -15,7 +15,7 @@ from kaa.cli.lazy import LazyGroup
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Answer
+    from cli.answer import Answer
 
 
 def commands(group: LazyGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from kaa.model.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Answer
+    from cli.answer import Answer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 
