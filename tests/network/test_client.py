@@ -30,8 +30,8 @@ from kaa.model.errors import (
 )
 from kaa.network import transport
 from kaa.network.client import Answer, Client
-from kaa.network.downloads import disk_error
 from kaa.network.settings import NetworkSettings, make_index
+from kaa.store.disk import disk_error
 from local_index import Fault, LocalIndex
 from wheels import build_wheel
 
@@ -325,7 +325,7 @@ def test_an_interrupt_is_clean(
 import asyncio, pathlib
 from kaa.network import transport
 from kaa.network.client import Answer, Client
-from kaa.network.downloads import disk_error
+from kaa.store.disk import disk_error
 from kaa.network.settings import NetworkSettings
 
 if {each_transport!r} == "python":

@@ -241,3 +241,15 @@ def test_credentials_never_show() -> None:
         "https://a.example.org/",
         Credentials("token", None),
     )
+
+
+def test_pips_indexes_are_merged_and_uvs_are_not(tmp_path: Path) -> None:
+    pip = {"PIP_EXTRA_INDEX_URL": "https://one.example.org/simple"}
+    uv = {"UV_INDEX": "https://two.example.org/simple"}
+    best = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    assert load_settings(pip, pip_files=[], uv_files=[]).merge_indexes
+    assert not load_settings(uv, pip_files=[], uv_files=[]).merge_indexes
+    assert not load_settings(pip | uv, pip_files=[], uv_files=[]).merge_indexes
+    assert load_settings(uv | best, pip_files=[], uv_files=[]).merge_indexes
+    first = {"UV_INDEX_STRATEGY": "first-index"}
+    assert not load_settings(pip | first, pip_files=[], uv_files=[]).merge_indexes

@@ -130,6 +130,27 @@ def test_the_first_index_that_has_the_project_provides_it(tmp_path: Path) -> Non
         assert look_up(tmp_path / "c", "nowhere", first, second) is None
 
 
+def test_indexes_of_pips_settings_are_merged(tmp_path: Path) -> None:
+    with LocalIndex() as ours, LocalIndex() as public:
+        first, second = serve(ours, tmp_path / "w", "1.0"), serve(public, tmp_path / "v", "9.0")
+        public.add(build_wheel(tmp_path / "v", "demo", "1.0"))
+        public.add(build_wheel(tmp_path / "v", "demo", "0.5"))
+        settings = NetworkSettings(indexes=(first, second), merge_indexes=True)
+
+        async def merged() -> list[tuple[str, list[str]]]:
+            async with Client(settings) as client:
+                found = await ProjectIndex(client, settings, tmp_path / "c").releases("demo")
+                assert found is not None
+                return [(r.version, [file.url for file in r.files]) for r in found]
+
+        name = "demo-1.0-py3-none-any.whl"
+        assert asyncio.run(merged()) == [
+            ("9.0", [public.file_url("demo-9.0-py3-none-any.whl")]),
+            ("1.0", [ours.file_url(name)]),  # the same file name: the earlier index's counts
+            ("0.5", [public.file_url("demo-0.5-py3-none-any.whl")]),
+        ]
+
+
 def test_an_index_that_fails_is_never_skipped(tmp_path: Path) -> None:
     with LocalIndex() as private, LocalIndex() as public:
         first, second = make_index(private.url, "company"), serve(public, tmp_path / "w", "9.0")

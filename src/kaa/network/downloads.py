@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from typing import TYPE_CHECKING
 
-from kaa.model.errors import (
-    DiskFullError,
-    HashMismatchError,
-    NotWritableError,
-    StoreError,
-)
+from kaa.model.errors import HashMismatchError
+from kaa.store.disk import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _STRONGEST_FIRST = ("sha512", "sha384", "blake2b", "sha256", "sha224", "blake2s", "sha1", "md5")
-
-
-def disk_error(error: OSError, path: Path) -> StoreError:
-    """Return the error to show for ``error``, which happened while writing ``path``."""
-    reason = error.strerror or str(error)
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFullError(
-            f"there is no space left for {path}",
-            cause=reason,
-            hint="free some space, or set KAA_ROOT to a directory on another disk",
-        )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return NotWritableError(
-            f"{path} cannot be written",
-            cause=reason,
-            hint="check the directory's permissions, or set KAA_ROOT to a directory of yours",
-        )
-    return StoreError(
-        f"{path} cannot be written", cause=reason, hint="check the directory and its disk"
-    )
 
 
 def expected_hashes(sha256: str | None, hashes: Mapping[str, str] | None) -> dict[str, str]:

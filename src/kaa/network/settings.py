@@ -57,12 +57,14 @@ class Index:
 class NetworkSettings:
     """Everything that the network room needs to know.
 
-    ``indexes`` are in order of priority; the first that has a project provides it. ``proxies``
+    ``indexes`` are in order of priority; the first that has a project provides it, unless
+    ``merge_indexes`` says that all of them do (pip's rule, and for pip's settings). ``proxies``
     maps ``http``, ``https`` or ``all`` to a proxy's URL; ``no_proxy`` lists hosts to reach without.
     ``timeout`` is in seconds. ``client_certificate`` is a PEM file with certificate and key.
     """
 
     indexes: tuple[Index, ...] = (Index(),)
+    merge_indexes: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     no_proxy: tuple[str, ...] = ()
     ca_bundle: Path | None = None
@@ -96,6 +98,7 @@ def load_settings(
     pip = read_pip_settings(environ, pip_files)
     return NetworkSettings(
         indexes=_indexes(uv, pip),
+        merge_indexes=_merges(uv),
         proxies=_proxies(environ, pip.get("proxy")),
         no_proxy=tuple(
             host.strip() for host in _variable(environ, "no_proxy").split(",") if host.strip()
@@ -142,6 +145,13 @@ def _indexes(uv: Mapping[str, Any], pip: Mapping[str, Any]) -> tuple[Index, ...]
     for index in (*extra, default):
         unique.setdefault(index.location, index)
     return tuple(unique.values())
+
+
+def _merges(uv: Mapping[str, Any]) -> bool:
+    """Say whether several indexes count as one, as their settings were written to be read."""
+    if uv.get("index-strategy"):
+        return bool(uv["index-strategy"] == "unsafe-best-match")
+    return not uv.get("indexes")
 
 
 def _default_index_url() -> str:

@@ -38,6 +38,7 @@ def read_uv_settings(
     settings: dict[str, Any] = {
         "indexes": indexes,
         "default": default,
+        "index-strategy": environ.get("UV_INDEX_STRATEGY") or _option(tables, "index-strategy"),
         "no-index": bool(_option(tables, "no-index")),
         "trusted-hosts": (
             *environ.get("UV_INSECURE_HOST", "").replace(",", " ").split(),

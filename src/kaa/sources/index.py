@@ -12,7 +12,7 @@ from kaa.model.errors import SourceAnswerError
 from kaa.model.progress import Phase
 from kaa.network.local_files import is_local
 from kaa.network.locations import redact
-from kaa.sources.page_cache import confirm_page, encode, read_page, write_page
+from kaa.sources.page_cache import MergedReleases, confirm_page, encode, read_page, write_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,8 +40,9 @@ class ProjectIndex:
     """The configured indexes as one: the first that has a project provides all of it.
 
     That is uv's "first-index" strategy. Nothing is merged, so that nobody can slip a newer
-    version of a private project in through a public index (dependency confusion); and an index
-    that fails is an error, never a reason to ask the next one.
+    version of a private project in through a public index (dependency confusion). Only where the
+    settings are pip's, or say so in uv's words, are the indexes merged, as pip merges them. In
+    both cases an index that fails is an error, never a reason to do without it.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class ProjectIndex:
     ) -> None:
         self._client = client
         self._indexes = settings.indexes
+        self._merge = settings.merge_indexes
         self._offline = settings.offline
         self._cache = cache_dir / "index"
         self._progress = progress
 
-    async def releases(self, name: str) -> Releases | None:
+    async def releases(self, name: str) -> Releases | MergedReleases | None:
         """Return the versions of the project ``name``, newest first, or None if no index has it.
 
         Raises :class:`~kaa.model.errors.SourceError` when an index cannot be reached or its
@@ -66,26 +68,16 @@ class ProjectIndex:
         project = normalise(name)
         if self._progress:
             self._progress.expect(Phase.METADATA, 1)
+        found: list[Releases] = []
         for index in self._indexes:
-            found = await self._of_index(index, project)
-            if found is not None:
-                break
-        else:
-            found = None
+            releases = await self._of_index(index, project)
+            if releases is not None:
+                found.append(releases)
+                if not self._merge:
+                    break
         if self._progress:
             self._progress.advance(Phase.METADATA, 1, project)
-        return found
-
-    def cached(self, name: str) -> tuple[bool, Releases | None]:
-        """Return whether fresh cache entries alone answer for ``name``, and their answer."""
-        project = normalise(name)
-        for index in self._indexes:
-            page = None if is_local(index.location) else read_page(self._entry(index, project))
-            if page is None or not (page.fresh or self._offline):
-                return False, None
-            if page.releases is not None:
-                return True, page.releases
-        return True, None
+        return MergedReleases(found) if len(found) > 1 else next(iter(found), None)
 
     def _entry(self, index: Index, project: str) -> Path:
         return self._cache / index.key / f"{project}.jsonl"

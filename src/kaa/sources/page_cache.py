@@ -7,6 +7,8 @@ three short lines. An entry's modification time is when the index last confirmed
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import os
 import time
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from kaa.model.distribution import IndexFile, Release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _FORMAT = 1
@@ -48,6 +50,30 @@ class Releases:
                 self._position = end + 1
             yield self._decoded[number]
             number += 1
+
+
+class MergedReleases:
+    """The same project on several indexes, newest version first, decoded as far as needed.
+
+    Of two files of one name the one on the earlier index counts, as pip has it.
+    """
+
+    def __init__(self, parts: Sequence[Releases]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Release]:
+        from packaging.version import Version
+
+        ordered = heapq.merge(*self._parts, key=lambda r: Version(r.version), reverse=True)
+        for version, same in itertools.groupby(ordered, key=lambda r: r.version):
+            files: dict[str, IndexFile] = {}
+            for release in same:
+                for file in release.files:
+                    files.setdefault(file.filename, file)
+            yield Release(version, tuple(files.values()))
 
 
 @dataclass(frozen=True, slots=True)

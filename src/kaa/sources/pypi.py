@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kaa.sources.markers import ALWAYS
 from kaa.sources.records import Dependency, dependencies, wheel_identity, wheel_record
-from kaa.sources.versions import conda_version, is_pre_release, python_spec
+from kaa.sources.versions import conda_version, is_exact, is_pre_release, python_spec
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rattler import PackageName, RepoDataRecord, Subdir
 
     from kaa.model.distribution import IndexFile, Release
-    from kaa.sources.index import ProjectIndex, Releases
+    from kaa.sources.index import ProjectIndex
     from kaa.sources.metadata import MetadataReader
     from kaa.sources.target import Target
 
@@ -51,17 +51,12 @@ def matching(releases: Iterable[Release], demands: Iterable[Demand]) -> Iterator
             yield release
 
 
-def is_exact(version_spec: str) -> bool:
-    """Say whether a conda version spec is a pin (``==1.2``), which may choose a yanked release."""
-    return version_spec.startswith("==") and "," not in version_spec and "|" not in version_spec
-
-
 @dataclass(slots=True)
 class Project:
     """What is known of one project, and what it has offered so far."""
 
     name: str
-    releases: Releases
+    releases: Iterable[Release]
     window: int = FIRST_WINDOW
     satisfied: dict[Demand, int | None] = field(default_factory=dict)
     """Each demand, with the window it was last satisfied for, None when with all there is."""
