@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaa.environments.prefix import GENERATIONS
 from kaa.model.errors import InvalidNameError
 
 if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
-LONGEST = 100
-"""The longest name, in characters: file systems allow 255 bytes, and kernels add to it."""
+LONGEST = 200
+"""The longest name, in bytes: file systems allow 255, and what is being removed gets a longer one.
+"""
 _FORBIDDEN = frozenset('/\\:#"<>|?*')
 """What conda forbids, and what Windows does not have in file names."""
 _RESERVED = frozenset({"base", "root"})
@@ -35,8 +37,9 @@ def check_name(name: str) -> str:
 def _reason(name: str) -> str | None:
     if not name:
         return "it is empty"
-    if len(name) > LONGEST:
-        return f"it has {len(name)} characters; {LONGEST} are the most"
+    length = len(os.fsencode(name))
+    if length > LONGEST:
+        return f"it has {length} bytes; {LONGEST} are the most"
     if name.startswith((".", "-")):
         return f"it begins with `{name[0]}`"
     if any(letter.isspace() or not letter.isprintable() for letter in name):
@@ -58,3 +61,29 @@ def resolve_prefix(layout: Layout, name: str | None, prefix: Path | None) -> Pat
         # Not resolved: the prefix is a link, and it is the link that is meant.
         return Path(os.path.abspath(prefix.expanduser()))  # noqa: PTH100
     return layout.environments / check_name(name or "")
+
+
+def check_path(path: Path) -> None:
+    """Raise :class:`InvalidNameError` if kaa cannot make an environment at this absolute path."""
+    reason = _path_reason(path)
+    if reason is None:
+        return
+    raise InvalidNameError(
+        f"{str(path)!r} cannot be the path of an environment",
+        cause=reason,
+        hint="choose another path, or give a name with `-n`",
+    )
+
+
+def _path_reason(path: Path) -> str | None:
+    try:
+        text = str(path).encode().decode()
+    except UnicodeEncodeError:
+        return "it is not valid UTF-8, which conda's list and Jupyter's kernels are written in"
+    if text.splitlines() != [text] or "\0" in text:
+        return "it has a line break, and conda's list has one path a line"
+    if not path.name or path.name == GENERATIONS:
+        return "kaa has to put a link there"
+    if len(os.fsencode(path.name)) > LONGEST:
+        return f"its last part has more than {LONGEST} bytes"
+    return None
