@@ -6,6 +6,7 @@ a line. kaa adds its own there and finds its environments with a path of their o
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,8 @@ def find_prefixes(layout: Layout) -> list[Prefix]:
     others = [
         Prefix(path)
         for path in _listed()
-        if path.parent != layout.environments and (path / MANIFEST).is_file()
+        # Path.is_file raises for directories closed to this user and for lines that are no path.
+        if path.parent != layout.environments and os.path.isfile(path / MANIFEST)  # noqa: PTH113
     ]
     return sorted(named, key=lambda p: p.name) + sorted(others, key=lambda p: str(p.path))
 
@@ -54,20 +56,26 @@ def unregister(layout: Layout, prefix: Path) -> None:
 
 
 def _listed() -> list[Path]:
-    return [Path(line) for line in _lines(conda_environments_file()) if line]
+    try:
+        lines = _lines(conda_environments_file())
+    except OSError:
+        return []  # closed to this user: conda passes over it as well
+    return [Path(line) for line in lines if line]
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        # Other programs' lines are kept as they are, whatever their encoding.
+        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except FileNotFoundError:
         return []
 
 
 def _edit(layout: Layout, change: Callable[[list[str]], list[str]]) -> None:
     from kaa.store.locks import locked
 
-    path = conda_environments_file()
+    # Where the list is a link, into somebody's collection of settings, it stays one.
+    path = conda_environments_file().resolve()
     with locked(layout, "environments.txt"):
         before = _lines(path)
         after = change(before)
@@ -75,5 +83,11 @@ def _edit(layout: Layout, change: Callable[[list[str]], list[str]]) -> None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text("".join(f"{line}\n" for line in after), encoding="utf-8")
-        beside.replace(path)
+        text = "".join(f"{line}\n" for line in after)
+        try:
+            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+            beside.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
