@@ -88,8 +88,7 @@ def write_manifest(generation: Path, manifest: Manifest) -> None:
 
 def read_packages(generation: Path) -> list[Package]:
     """Return the packages that ``conda-meta`` records, in order of name."""
-    packages = [_package(record) for record in _records(generation)]
-    return sorted(packages, key=lambda package: package.name)
+    return sorted(_packages(generation), key=lambda package: package.name)
 
 
 def read_info(prefix: Prefix) -> EnvironmentInfo:
@@ -128,12 +127,12 @@ def _record_names(generation: Path) -> list[str]:
     return [name[: -len(".json")] for name in names if name.endswith(".json")]
 
 
-def _records(generation: Path) -> Iterator[dict[str, Any]]:
+def _packages(generation: Path) -> Iterator[Package]:
     for name in _record_names(generation):
         try:
             text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
-            yield json.loads(text)
-        except (OSError, ValueError):
+            yield _package(json.loads(text))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             continue  # `verify` is the command that looks for damage
 
 
