@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _FULL_WORDS = ("no space left", "os error 28", "disk quota exceeded")
-_CLOSED_WORDS = ("permission denied", "read-only file system", "operation not permitted")
+_CLOSED_WORDS = (
+    "permission denied",
+    "read-only file system",
+    "operation not permitted",
+    "not a directory",
+)
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _LOCK = struct.Struct(">Q32s")
 _REVISION = 1
-_STAGING = ".kaa-"
+STAGING = ".kaa-"
+"""How the names of packages that are being written begin."""
 
 
 def entry_name(name: str, version: str, build: str) -> str:
@@ -52,7 +53,7 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     fails nothing stays. ``sha256`` is the archive's, hexadecimal.
     """
     layout.packages.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}-", dir=layout.packages))
+    staging = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=layout.packages))
     try:
         yield staging / "package"
         with locked(layout, "packages"):

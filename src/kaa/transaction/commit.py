@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from kaa.model.environment import Manifest
 
 REMOVED = ".old-"
+"""How the names of removed environments' generations begin, until they are deleted."""
+BESIDE = ".link-"
+"""How the names of links begin that are not in place yet."""
 
 
 def check_absent(prefix: Prefix) -> None:
@@ -39,6 +43,7 @@ def commit_first_generation(prefix: Prefix, staging: Path, manifest: Manifest) -
     with writing(prefix.path):
         write_manifest(staging, manifest)
         check_absent(prefix)
+        _remove_unlinked(prefix)
         number = prefix.next_number()
         generation = prefix.generations / str(number)
         staging.replace(generation)
@@ -53,27 +58,43 @@ def commit_first_generation(prefix: Prefix, staging: Path, manifest: Manifest) -
 def _link(prefix: Prefix, generation: Path) -> None:
     if prefix.path.is_dir() and not prefix.path.is_symlink():
         prefix.path.rmdir()
-    beside = prefix.generations / f".link-{secrets.token_hex(4)}"
+    beside = prefix.generations / f"{BESIDE}{secrets.token_hex(4)}"
     # Relative, so that a directory of environments can be moved or mounted elsewhere as a whole.
     beside.symlink_to(
         Path(os.path.relpath(generation, prefix.path.parent)), target_is_directory=True
     )
-    beside.replace(prefix.path)
+    try:
+        beside.replace(prefix.path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
-def remove_prefix(prefix: Prefix) -> None:
-    """Remove an environment: the link first, then its generations.
+def _remove_unlinked(prefix: Prefix) -> None:
+    """Remove the generation of a process that was killed between its last two renames."""
+    for generation in prefix.generations.iterdir():
+        if generation.name.isdigit():
+            shutil.rmtree(generation)
 
-    The generations are renamed before they are deleted, so that a kill in between leaves nothing
-    that looks like an environment.
+
+def detach(prefix: Prefix) -> Path:
+    """Take an environment away, in two renames, and return where its generations are now.
+
+    The link goes first, so that a kill in between leaves nothing that looks like an environment.
+    The path that is returned is for :func:`delete` and need not exist.
     """
+    doomed = prefix.generations.with_name(f"{REMOVED}{prefix.name}-{secrets.token_hex(4)}")
     with writing(prefix.path):
-        if prefix.path.is_symlink():
-            prefix.path.unlink()
+        prefix.path.unlink(missing_ok=True)
         if prefix.generations.is_dir():
-            doomed = prefix.generations.with_name(f"{REMOVED}{prefix.name}-{secrets.token_hex(4)}")
             prefix.generations.replace(doomed)
+    return doomed
+
+
+def delete(doomed: Path) -> None:
+    """Delete the generations that :func:`detach` took away; it may take long."""
+    with writing(doomed):
+        if doomed.is_dir():
             shutil.rmtree(doomed)
-        generations = prefix.generations.parent
-        if generations.is_dir() and not any(generations.iterdir()):
-            generations.rmdir()
+    with contextlib.suppress(OSError):  # others are in it, or it never was
+        doomed.parent.rmdir()

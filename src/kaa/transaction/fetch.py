@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -87,9 +88,10 @@ async def _fetch(
     pool: ThreadPoolExecutor,
 ) -> None:
     record, file = item
-    wheel = metadata.kept_wheel(file)
-    if wheel is None:
-        wheel = layout.metadata / "wheels" / f"{secrets.token_hex(8)}.whl"
+    wheel = layout.metadata / "wheels" / f"{secrets.token_hex(8)}.whl"
+    if _claim(metadata.kept_wheel(file), wheel):
+        progress.advance(Phase.DOWNLOAD, file.size or 0, file.filename)
+    else:
         async with slots:
             await client.download(
                 file.url,
@@ -98,13 +100,21 @@ async def _fetch(
                 size=file.size,
                 advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
             )
-    else:
-        progress.advance(Phase.DOWNLOAD, file.size or 0, file.filename)
     try:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
     finally:
         wheel.unlink(missing_ok=True)
+
+
+def _claim(kept: Path | None, wheel: Path) -> bool:
+    """Take a wheel that came along with its metadata, unless another process was faster."""
+    if kept is None:
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        kept.replace(wheel)
+        return True
+    return False
 
 
 def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout) -> None:

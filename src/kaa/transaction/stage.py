@@ -6,14 +6,15 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import StoreError
 from kaa.model.progress import Phase
 from kaa.store.disk import disk_error_in, writing
+from kaa.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from rattler import RepoDataRecord
 
@@ -25,9 +26,10 @@ STAGING = ".new-"
 
 
 @contextmanager
-def staging_directory(prefix: Prefix) -> Iterator[Path]:
+def staging_directory(prefix: Prefix, layout: Layout) -> Iterator[Path]:
     """Give an empty directory beside the generations; what is left of it afterwards is removed."""
-    with writing(prefix.generations):
+    # The lock keeps others from removing the empty directories that this has just made.
+    with locked(layout, "environments"), writing(prefix.generations):
         prefix.generations.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=prefix.generations))
         staging.chmod(0o755)  # mkdtemp's is for the owner alone
@@ -35,7 +37,8 @@ def staging_directory(prefix: Prefix) -> Iterator[Path]:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        _remove_empty(prefix)
+        with locked(layout, "environments"):
+            _remove_empty(prefix)
 
 
 async def link_packages(
@@ -58,18 +61,19 @@ async def link_packages(
     cache = rattler.PackageCache.new_layered(
         [str(layout.packages)], validation_mode=rattler.ValidationMode.skip()
     )
+    installing = rattler.install(
+        list(records),
+        staging,
+        installed_packages=[],
+        package_cache=cache,
+        execute_link_scripts=False,
+        reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
+        # rattler 0.28 passes these on as they are, so it is the inner object that it wants
+        requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested.values()],
+        alternative_target_prefix=prefix.path,
+    )
     try:
-        await rattler.install(
-            list(records),
-            staging,
-            installed_packages=[],
-            package_cache=cache,
-            execute_link_scripts=False,
-            reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
-            # rattler 0.28 passes these on as they are, so it is the inner object that it wants
-            requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested.values()],
-            alternative_target_prefix=prefix.path,
-        )
+        await _to_its_end(installing)
     except InstallerError as error:
         raise disk_error_in(str(error), prefix.generations) or StoreError(
             "the packages could not be linked",
@@ -77,6 +81,24 @@ async def link_packages(
             hint="try again; if it stays so, remove the package cache (see `kaa info`)",
         ) from error
     progress.finish(Phase.LINK)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await ``work``; when cancelled, wait for its end before the cancellation goes on.
+
+    rattler's threads do not stop when their future is cancelled: they would write on into the
+    staging directory while it is being removed.
+    """
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # whatever it was, the cancellation is what matters now
+        raise
 
 
 def _remove_empty(prefix: Prefix) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from kaa.environments.names import resolve_prefix
+from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
-from kaa.environments.registry import register
+from kaa.environments.registry import conda_environments_file, register
 from kaa.kernels.overlay import overlay_ready
-from kaa.kernels.specs import write_kernelspec
+from kaa.kernels.specs import kernelspec_directory, write_kernelspec
 from kaa.model.environment import EnvironmentInfo, Manifest
 from kaa.model.errors import KaaError, RequestError, UnsupportedError
 from kaa.model.package import PYPI, Package, source_of_channel
@@ -26,10 +25,12 @@ from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
 from kaa.store.disk import writing
-from kaa.store.locks import locked
+from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import check_absent, commit_first_generation
 from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
+from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
+from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
 DEFAULT_SOURCES = (PYPI,)
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ async def prepare_create(request: CreateRequest, layout: Layout, progress: Progr
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
     prefix = Prefix(resolve_prefix(layout, request.name, request.prefix))
+    check_path(prefix.path)
     check_absent(prefix)
     sources = _sources(request.sources)
     specs = tuple(parse_spec(text) for text in request.specs)
@@ -87,6 +88,7 @@ async def prepare_create(request: CreateRequest, layout: Layout, progress: Progr
         )
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(layout, prefix)
     pythons = find_host_pythons(layout)
     solution = await _solve(specs, pythons, layout, progress)
     manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
@@ -103,9 +105,11 @@ async def carry_out_create(
     what the package cache has gained.
     """
     await _build(creation, layout, progress)
-    if creation.plan.overlay is not None:
-        await _lend_kernel(creation, layout, progress)
-    _announce(creation.prefix, layout)
+    try:
+        if creation.plan.overlay is not None:
+            await _lend_kernel(creation, layout, progress)
+    finally:  # even when interrupted: the environment is there
+        _announce(creation.prefix, layout)
     return read_info(creation.prefix)
 
 
@@ -123,12 +127,13 @@ def _sources(asked: tuple[str, ...]) -> tuple[str, ...]:
 async def _solve(
     specs: Sequence[Spec], pythons: Sequence[HostPython], layout: Layout, progress: Progress
 ) -> Solution:
-    async with Client(load_settings(os.environ)) as client:
-        index = ProjectIndex(client, client.settings, layout.metadata, progress)
-        try:
-            return await solve(specs, pythons, index, _metadata(client, layout))
-        finally:
-            progress.finish(Phase.METADATA)
+    with at_work(layout):
+        async with Client(load_settings(os.environ)) as client:
+            index = ProjectIndex(client, client.settings, layout.metadata, progress)
+            try:
+                return await solve(specs, pythons, index, _metadata(client, layout))
+            finally:
+                progress.finish(Phase.METADATA)
 
 
 def _metadata(client: Client, layout: Layout) -> MetadataReader:
@@ -161,7 +166,13 @@ def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Lay
 
 async def _build(creation: Creation, layout: Layout, progress: Progress) -> None:
     """Fetch, stage and commit: what every environment of kaa is made by."""
-    solution, prefix = creation.solution, creation.prefix
+    with at_work(layout):
+        await _fetch(creation, layout, progress)
+        await _link(creation, layout, progress)
+
+
+async def _fetch(creation: Creation, layout: Layout, progress: Progress) -> None:
+    solution = creation.solution
     provide_host_python(layout, solution.python)
     wheels = [
         (record, solution.files[record.url])
@@ -170,8 +181,12 @@ async def _build(creation: Creation, layout: Layout, progress: Progress) -> None
     ]
     async with Client(load_settings(os.environ)) as client:
         await fetch_wheels(wheels, layout, client, _metadata(client, layout), progress)
+
+
+async def _link(creation: Creation, layout: Layout, progress: Progress) -> None:
+    solution, prefix = creation.solution, creation.prefix
     requested = {spec.name: spec.match_spec() for spec in creation.specs}
-    with staging_directory(prefix) as staging:
+    with staging_directory(prefix, layout) as staging:
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
         with locked(layout, "environments"):
             commit_first_generation(prefix, staging, creation.manifest)
@@ -181,12 +196,13 @@ async def _lend_kernel(creation: Creation, layout: Layout, progress: Progress) -
     """Build the overlay that lends ipykernel to environments with this Python."""
     python = creation.solution.python
     progress.expect(Phase.KERNEL, 1)
-    try:
+    with tolerated(
+        f"{creation.plan.name} is complete, but its kernel cannot start: there is no ipykernel "
+        f"for Python {python.minor} (it is tried again with the next environment that is created; "
+        "or create this one with ipykernel among its packages)",
+        layout.overlays,
+    ):
         await build_overlay(python, layout, progress)
-    except KaaError as error:
-        # The environment is there and works; only its kernel has to wait.
-        hint = f"; {error.hint}" if error.hint else ""
-        _log.warning("the kernel of %s cannot start: %s%s", creation.plan.name, error, hint)
     progress.advance(Phase.KERNEL, 1)
     progress.finish(Phase.KERNEL)
 
@@ -212,12 +228,10 @@ async def build_overlay(python: HostPython, layout: Layout, progress: Progress) 
 
 def _announce(prefix: Prefix, layout: Layout) -> None:
     """Let Jupyter, conda and editors know of the environment."""
-    try:
-        with writing(prefix.path), locked(layout, "environments"):
-            register(layout, prefix.path)
-            write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
-    except KaaError as error:  # the environment itself is complete
-        _log.warning("%s is not known to others: %s", prefix.name, error)
+    with tolerated(f"{prefix.name} is not on conda's list", conda_environments_file()):
+        register(layout, prefix.path)
+    with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
+        write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
 
 
 def _now() -> str:

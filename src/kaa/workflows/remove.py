@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import read_info
-from kaa.environments.registry import unregister
-from kaa.kernels.specs import remove_kernelspec
+from kaa.environments.registry import conda_environments_file, unregister
+from kaa.kernels.specs import kernelspec_directory, remove_kernelspec
 from kaa.model.errors import UnsupportedError
-from kaa.store.disk import writing
 from kaa.store.locks import locked
-from kaa.transaction.commit import remove_prefix
+from kaa.transaction.commit import delete, detach
 from kaa.workflows.inspect import find_environment
+from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +35,12 @@ def remove_environment(layout: Layout, name: str | None, prefix: Path | None) ->
             cause="it is a directory of its own, not a link to a generation",
             hint="remove it with the program that made it",
         )
-    with writing(found.path), locked(layout, "environments"):
-        remove_prefix(found)
-        unregister(layout, found.path)
-        remove_kernelspec(found.path)
+    with locked(layout, "environments"):
+        doomed = detach(found)
+        with tolerated(f"{found.name} is still on conda's list", conda_environments_file()):
+            unregister(layout, found.path)
+        with tolerated(f"the kernel of {found.name} is still there", kernelspec_directory()):
+            remove_kernelspec(found.path)
+    # Not under the lock, since it may take long.
+    delete(doomed)
     return info

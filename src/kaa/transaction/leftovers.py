@@ -1,0 +1,65 @@
+"""What a killed process left unfinished is cleared by the next one, once nobody is at work."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+from kaa.environments.prefix import GENERATIONS
+from kaa.store.locks import alone
+from kaa.store.package_cache import STAGING as UNPACKING
+from kaa.transaction.commit import BESIDE, REMOVED
+from kaa.transaction.stage import STAGING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kaa.environments.prefix import Prefix
+    from kaa.store.layout import Layout
+
+
+def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
+    """Remove unfinished generations, packages and downloads, those beside ``prefix`` too.
+
+    Nothing happens while another process is at work below the same root, and what cannot be
+    removed stays. Raises :class:`~kaa.model.errors.StoreError` when lock files cannot be written.
+    """
+    with alone(layout) as undisturbed:
+        if not undisturbed:
+            return
+        for path in _leftovers(layout, prefix):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+        for parent in (layout.environments, layout.overlays, prefix.path.parent):
+            _remove_empty(parent / GENERATIONS)
+
+
+def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
+    for parent in (layout.environments, layout.overlays):
+        for generations in (parent / GENERATIONS).glob("*"):
+            if generations.name.startswith(REMOVED):
+                yield generations
+            else:
+                yield from _unfinished(generations)
+    yield from _unfinished(prefix.generations)
+    yield from layout.packages.glob(f"{UNPACKING}*")
+    # Wheels lie here between download and conversion only.
+    yield from (layout.metadata / "wheels").glob("*")
+
+
+def _unfinished(generations: Path) -> Iterator[Path]:
+    for mark in (STAGING, BESIDE):
+        yield from generations.glob(f"{mark}*")
+
+
+def _remove_empty(directory: Path) -> None:
+    for path in (*directory.glob("*"), directory):
+        try:
+            path.rmdir()
+        except OSError:
+            continue  # something is in it
