@@ -41,6 +41,7 @@ def isolated(
     # The machine's own files are in /etc, which no other variable moves.
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_SYSTEM_CERTS", "1")  # as kaa does; the machine may have its own
     monkeypatch.delenv("NETRC", raising=False)
 
 
