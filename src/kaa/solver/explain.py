@@ -16,6 +16,7 @@ from kaa.model.errors import (
     UnknownPackageError,
 )
 from kaa.sources.pypi import Demand, matching
+from kaa.sources.versions import readable_specs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,8 +155,7 @@ def _conflict(
 def _readable(line: str) -> str:
     """Say specs as people write them: the translation from PEP 440 leaves marks at the edges."""
     line = line.removeprefix("Cannot solve the request because of: ")
-    line = re.sub(r"(<[0-9.!]+?)(?:dev|a0)\b", r"\1", line)
-    return re.sub(r",!=[0-9.!]+\.post\*|!=[0-9.!]+\.post\*,", "", line)
+    return readable_specs(line)
 
 
 def _other_python(pythons: Sequence[HostPython]) -> str:

@@ -86,6 +86,8 @@ class PyPISource:
         self._opening: dict[str, asyncio.Lock] = {}
         self.projects: dict[str, Project] = {}
         self.unknown: set[str] = set()
+        self.failure: Exception | None = None
+        """The first error of the index: rattler passes on what an error says, not the error."""
         self._files: dict[str, IndexFile] = {}
         self._hiding: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -120,10 +122,14 @@ class PyPISource:
         """Return what the project offers at the moment (rattler's protocol)."""
         if str(platform) != "noarch" or name.normalized == "python":
             return []
-        project = await self._open(name.normalized)
-        if project is None:
-            return []
-        await self._satisfy(project)
+        try:
+            project = await self._open(name.normalized)
+            if project is None:
+                return []
+            await self._satisfy(project)
+        except Exception as error:
+            self.failure = self.failure or error
+            raise
         return [record for records in project.offered.values() for record in records]
 
     def package_names(self, platform: Subdir) -> list[str]:
