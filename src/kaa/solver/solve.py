@@ -109,7 +109,7 @@ async def _solve_for(
     metadata: MetadataReader,
 ) -> tuple[list[RepoDataRecord], PyPISource]:
     import rattler
-    from rattler.exceptions import SolverError
+    from rattler.exceptions import GatewayError, SolverError
 
     target = host_target(tuple(python.version for python in pythons))
     host, source = HostSource(pythons), PyPISource(index, metadata, target)
@@ -123,6 +123,8 @@ async def _solve_for(
             records = await rattler.solve([host, source], [*roots, *hidden], platforms=["noarch"])
         except SolverError as error:
             refusal = str(error)
+        except GatewayError as error:
+            raise source.failure or error from None
         if await source.settle():
             continue
         if records is not None:
