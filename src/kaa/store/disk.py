@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,20 @@ def disk_error(error: OSError, path: Path) -> StoreError:
     return StoreError(
         f"{path} cannot be written", cause=reason, hint="check the directory and its disk"
     )
+
+
+def check_writable(directory: Path) -> None:
+    """Raise :class:`NotWritableError` if ``directory`` cannot be made, or be written to.
+
+    So much can be told without trying, and before hours of work; a full disk cannot.
+    """
+    # lexists, since Path.exists raises where a directory on the way is closed.
+    paths = (directory, *directory.parents)
+    there = next(path for path in paths if os.path.lexists(path))
+    if not there.is_dir():
+        raise _closed(directory, f"{there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _closed(directory, f"{there} is not yours to write to, or read-only")
 
 
 def disk_error_in(message: str, path: Path) -> StoreError | None:
@@ -66,5 +81,5 @@ def _closed(path: Path, reason: str) -> StoreError:
     return NotWritableError(
         f"{path} cannot be written",
         cause=reason,
-        hint="check the directory's permissions, or set KAA_ROOT to a directory of yours",
+        hint="check the directory's permissions, or choose another (KAA_ROOT sets kaa's own)",
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -88,30 +89,33 @@ async def _fetch(
     pool: ThreadPoolExecutor,
 ) -> None:
     record, file = item
-    wheel = layout.metadata / "wheels" / f"{secrets.token_hex(8)}.whl"
-    if _claim(metadata.kept_wheel(file), wheel):
-        progress.advance(Phase.DOWNLOAD, file.size or 0, file.filename)
-    else:
-        async with slots:
-            await client.download(
-                file.url,
-                wheel,
-                hashes=file.hashes,
-                size=file.size,
-                advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
-            )
+    # A directory that no other process uses; in it the wheel's own name, which messages show.
+    directory = layout.metadata / "wheels" / secrets.token_hex(8)
+    wheel = directory / file.filename
     try:
+        if _claim(metadata.kept_wheel(file), wheel):
+            progress.advance(Phase.DOWNLOAD, file.size or 0, file.filename)
+        else:
+            async with slots:
+                await client.download(
+                    file.url,
+                    wheel,
+                    hashes=file.hashes,
+                    size=file.size,
+                    advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
+                )
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
     finally:
-        wheel.unlink(missing_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _claim(kept: Path | None, wheel: Path) -> bool:
     """Take a wheel that came along with its metadata, unless another process was faster."""
     if kept is None:
         return False
-    with contextlib.suppress(FileNotFoundError):
+    with writing(wheel), contextlib.suppress(FileNotFoundError):
+        wheel.parent.mkdir(exist_ok=True)
         kept.replace(wheel)
         return True
     return False

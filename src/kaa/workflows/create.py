@@ -24,7 +24,7 @@ from kaa.solver.specs import Spec, parse_spec
 from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
-from kaa.store.disk import writing
+from kaa.store.disk import check_writable, writing
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import check_absent, commit_first_generation
 from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
@@ -88,6 +88,7 @@ async def prepare_create(request: CreateRequest, layout: Layout, progress: Progr
         )
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
+    check_writable(prefix.generations)
     clear_leftovers(layout, prefix)
     pythons = find_host_pythons(layout)
     solution = await _solve(specs, pythons, layout, progress)
