@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
-from kaa.model.distribution import IndexFile, Release
 from kaa.model.errors import SourceAnswerError
 from kaa.model.progress import Phase
 from kaa.network.local_files import is_local
@@ -15,7 +14,7 @@ from kaa.network.locations import redact
 from kaa.sources.page_cache import MergedReleases, confirm_page, encode, read_page, write_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from packaging.version import Version
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from kaa.model.progress import Progress
     from kaa.network.client import Answer, Client
     from kaa.network.settings import Index, NetworkSettings
-    from kaa.sources.page_cache import Releases
+    from kaa.sources.page_cache import RawFile, Releases
 
 _ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
@@ -154,15 +153,17 @@ def _details_of_html(text: str, project: str) -> dict[str, Any]:
     return dict(details)
 
 
-def _releases(details: dict[str, Any], base: str, project: str) -> Iterable[Release]:
+def _releases(
+    details: dict[str, Any], base: str, project: str
+) -> Iterable[tuple[str, list[RawFile]]]:
     """Group a page's files by version, newest first; what is no wheel or sdist is left out."""
     from packaging.version import InvalidVersion, Version
 
-    # Parsing a version takes 5 us and a page has thousands of files of few versions.
-    known: dict[str, Version | None] = {}
+    # A page has thousands of files of few versions: everything that can be known of a version or
+    # a name is found out once, and of a file only what is needed to keep it.
+    versions: dict[str, Version | None] = {}
     names: dict[str, bool] = {}
-    groups: dict[Version, list[IndexFile]] = {}
-    resolve = _resolver(base)
+    groups: dict[Version, list[RawFile]] = {}
     for entry in details["files"]:
         filename = entry["filename"]
         match = (_WHEEL if filename.endswith(".whl") else _SDIST).match(filename)
@@ -171,40 +172,29 @@ def _releases(details: dict[str, Any], base: str, project: str) -> Iterable[Rele
         name, text = match["name"], match["version"]
         if name not in names:
             names[name] = normalise(name) == project
-        if text not in known:
+        if text not in versions:
             try:
-                known[text] = Version(text)
+                versions[text] = Version(text)
             except InvalidVersion:
-                known[text] = None
-        version = known[text]
+                versions[text] = None
+        version = versions[text]
         if version is not None and names[name]:
-            groups.setdefault(version, []).append(_file(entry, resolve))
+            groups.setdefault(version, []).append(_file(entry, filename, base))
+    return ((str(version), groups[version]) for version in sorted(groups, reverse=True))
+
+
+def _file(entry: dict[str, Any], filename: str, base: str) -> RawFile:
+    url: str = entry["url"]
+    if not url.startswith("https://") or "#" in url or "@" in url:
+        url = redact(urldefrag(urljoin(base, url)).url)
+    get = entry.get
     return (
-        Release(str(version), tuple(groups[version])) for version in sorted(groups, reverse=True)
-    )
-
-
-def _resolver(base: str) -> Callable[[str], str]:
-    def resolve(url: str) -> str:
-        if not url.startswith(("https://", "http://")):
-            url = urljoin(base, url)
-        if "#" in url:
-            url = urldefrag(url).url
-        return redact(url)
-
-    return resolve
-
-
-def _file(entry: dict[str, Any], resolve: Callable[[str], str]) -> IndexFile:
-    yanked = entry.get("yanked")
-    metadata = entry.get("core-metadata", entry.get("dist-info-metadata"))
-    return IndexFile(
-        entry["filename"],
-        resolve(entry["url"]),
-        dict(entry.get("hashes") or {}),
-        entry.get("size"),
-        entry.get("requires-python") or None,
-        ("" if yanked is True else str(yanked)) if yanked else None,
-        ({} if metadata is True else dict(metadata)) if metadata else None,
-        entry.get("upload-time"),
+        filename,
+        url,
+        get("hashes"),
+        get("size"),
+        get("requires-python"),
+        get("yanked"),
+        get("core-metadata", get("dist-info-metadata")),
+        get("upload-time"),
     )

@@ -14,7 +14,7 @@ import os
 import time
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kaa.model.distribution import IndexFile, Release
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-_FORMAT = 1
+RawFile: TypeAlias = tuple[str, str, Any, Any, Any, Any, Any, Any]
+"""A file as its page has it: filename, URL, hashes, size, requires-python, yanked, core-metadata
+and upload-time. Of 500 files a reader looks at five, so they are read closely when decoded."""
+_FORMAT = 2
 _FRESH_SECONDS = 600
 """How long a page is fresh when the index does not say: what the public index says of itself."""
 _ABSENT_SECONDS = 60
@@ -96,10 +99,12 @@ class Page:
         return headers
 
 
-def encode(releases: Iterable[Release]) -> Releases:
-    """Return ``releases``, newest first, in the form that the cache keeps."""
-    lines = [_encode(release) for release in releases]
-    return Releases(len(lines), b"".join(lines))
+def encode(versions: Iterable[tuple[str, Sequence[RawFile]]]) -> Releases:
+    """Return versions, newest first, with their files in the form that the cache keeps."""
+    dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+    lines = [dumps(version) for version in versions]
+    text = "".join(f"{line}\n" for line in lines)
+    return Releases(len(lines), text.encode())
 
 
 def read_page(path: Path, now: float | None = None) -> Page | None:
@@ -192,23 +197,37 @@ def _lifetime(directives: Mapping[str, str], headers: Mapping[str, str], *, abse
         return _ABSENT_SECONDS if absent else _FRESH_SECONDS
 
 
-def _encode(release: Release) -> bytes:
-    files = [
-        (
-            file.filename,
-            file.url,
-            file.hashes,
-            file.size,
-            file.requires_python,
-            file.yanked,
-            file.metadata_hashes,
-            file.upload_time,
-        )
-        for file in release.files
-    ]
-    return json.dumps([release.version, files], separators=(",", ":")).encode() + b"\n"
-
-
 def _decode(line: bytes) -> Release:
     version, files = json.loads(line)
-    return Release(version, tuple(IndexFile(*fields) for fields in files))
+    return Release(version, tuple(_index_file(*raw) for raw in files))
+
+
+def _index_file(
+    filename: str,
+    url: str,
+    hashes: object,
+    size: object,
+    requires_python: object,
+    yanked: object,
+    metadata: object,
+    upload_time: object,
+) -> IndexFile:
+    """Return a file of a page; fields that are not of the standard's type count as not given."""
+    return IndexFile(
+        filename,
+        url,
+        _hashes(hashes) or {},
+        size if isinstance(size, int) else None,
+        requires_python if isinstance(requires_python, str) and requires_python else None,
+        ("" if yanked is True else str(yanked)) if yanked else None,
+        _hashes(metadata) if metadata is not True else {},
+        upload_time if isinstance(upload_time, str) else None,
+    )
+
+
+def _hashes(value: object) -> dict[str, str] | None:
+    return (
+        {str(key): str(digest) for key, digest in value.items()}
+        if isinstance(value, dict)
+        else None
+    )
