@@ -13,6 +13,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kaa.model.errors import MetadataError
 from kaa.sources.markers import ALWAYS
 from kaa.sources.records import Dependency, dependencies, wheel_identity, wheel_record
 from kaa.sources.versions import conda_version, is_exact, is_pre_release, python_spec
@@ -63,6 +64,8 @@ class Project:
     offered: dict[str, list[RepoDataRecord]] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     """Versions that cannot be used on the target, and why."""
+    unreadable: set[str] = field(default_factory=set)
+    """Versions whose metadata are broken."""
     extras: dict[str, set[str]] = field(default_factory=dict)
     """The names that each extra of any offered version leads to."""
 
@@ -88,6 +91,8 @@ class PyPISource:
         self.unknown: set[str] = set()
         self.failure: Exception | None = None
         """The first error of the index: rattler passes on what an error says, not the error."""
+        self.approximate = False
+        """Whether the metadata of one wheel have stood for another of the same version."""
         self._files: dict[str, IndexFile] = {}
         self._hiding: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -130,7 +135,9 @@ class PyPISource:
         except Exception as error:
             self.failure = self.failure or error
             raise
-        return [record for records in project.offered.values() for record in records]
+        # in an order that does not depend on which answer of the index came first
+        offered = sorted(project.offered.items())
+        return [record for _, records in offered for record in records]
 
     def package_names(self, platform: Subdir) -> list[str]:
         """Return nothing: an index is asked for one name at a time (rattler's protocol)."""
@@ -178,18 +185,20 @@ class PyPISource:
             return self.projects[name]
 
     async def _satisfy(self, project: Project) -> None:
-        chosen: dict[str, list[WheelChoice]] = {}
-        for demand in list(self._demands.get(project.name) or [Demand()]):
-            if project.satisfied.get(demand, 0) not in (None, project.window):
-                wheels, exhausted = self._choose(project, demand)
-                project.satisfied[demand] = None if exhausted else project.window
-                chosen |= wheels
-        new = {
-            version: wheels for version, wheels in chosen.items() if version not in project.offered
-        }
-        for version in new:  # before anything is awaited: no other task offers them as well
-            project.offered[version] = []
-        await asyncio.gather(*(self._offer(project, *item) for item in new.items()))
+        while True:
+            chosen: dict[str, list[WheelChoice]] = {}
+            for demand in list(self._demands.get(project.name) or [Demand()]):
+                if project.satisfied.get(demand, 0) not in (None, project.window):
+                    wheels, exhausted = self._choose(project, demand)
+                    project.satisfied[demand] = None if exhausted else project.window
+                    chosen |= wheels
+            new = [item for item in chosen.items() if item[0] not in project.offered]
+            for version, _ in new:  # before anything is awaited: no other task offers them as well
+                project.offered[version] = []
+            read = await asyncio.gather(*(self._offer(project, *item) for item in new))
+            if all(read):
+                return
+            project.satisfied.clear()  # others take the places of those that could not be read
 
     def _choose(
         self, project: Project, demand: Demand
@@ -206,6 +215,8 @@ class PyPISource:
         finals: dict[str, list[WheelChoice]] = {}
         early: dict[str, list[WheelChoice]] = {}
         for release in matching(project.releases, (*limits, demand)):
+            if release.version in project.unreadable:
+                continue
             found = early if is_pre_release(release.version) and not early_too else finals
             if len(finals) >= project.window:
                 return finals, False
@@ -221,11 +232,22 @@ class PyPISource:
             project.rejected[release.version] = reason
         return wheels
 
-    async def _offer(self, project: Project, version: str, wheels: list[WheelChoice]) -> None:
+    async def _offer(self, project: Project, version: str, wheels: list[WheelChoice]) -> bool:
+        """Offer a version; returns whether its metadata could be read.
+
+        As pip has it, a version whose metadata are broken is passed over.
+        """
         # One wheel's metadata stand for the others of its version, as they do for every other
         # installer; they differ only while Python's version is open (see kaa.solver.solve).
-        metadata = await self._metadata.core_metadata(wheels[0].file)
-        needed = dependencies(metadata, self._target)
+        self.approximate = self.approximate or len(wheels) > 1
+        try:
+            metadata = await self._metadata.core_metadata(wheels[0].file)
+            needed = dependencies(metadata, self._target)
+        except MetadataError as error:
+            project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
+            project.unreadable.add(version)
+            project.offered.pop(version, None)
+            return False
         for dependency in needed:
             self._note(dependency)
             if dependency.extra:
@@ -244,6 +266,7 @@ class PyPISource:
                     python,
                 )
             )
+        return True
 
     def _note(self, dependency: Dependency) -> None:
         self.demand(dependency.name, Demand(dependency.version, dependency.pre_releases))

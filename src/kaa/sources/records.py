@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from kaa.model.errors import MetadataError
 from kaa.model.package import PYPI, channel_url
 from kaa.sources.markers import ALWAYS, python_condition
-from kaa.sources.versions import conda_version, version_spec
+from kaa.sources.versions import NO_VERSION, conda_version, version_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from packaging.markers import Marker
     from packaging.requirements import Requirement
     from rattler import RepoDataRecord
 
     from kaa.model.distribution import CoreMetadata, IndexFile
     from kaa.sources.target import Target
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NOT_IN_BUILD = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Dependency(NamedTuple):
@@ -51,13 +57,14 @@ def dependencies(metadata: CoreMetadata, target: Target) -> list[Dependency]:
     """Return what a distribution needs on the target, extras included.
 
     Requirements with a URL cannot be part of a solve and are said with a version that no package
-    has, so that the solver avoids the distribution.
+    has, so that the solver avoids the distribution. Raises
+    :class:`~kaa.model.errors.MetadataError` for a line that is no requirement (PEP 508).
     """
     found: list[Dependency] = []
     for text in metadata.requires_dist:
         requirement = _parsed(text)
         name = _canonical(requirement.name)
-        version = "==0+url" if requirement.url else version_spec(requirement.specifier)
+        version = NO_VERSION if requirement.url else version_spec(requirement.specifier)
         extras = tuple(sorted(_canonical(extra) for extra in requirement.extras))
         for extra, condition in _conditions(requirement, metadata.extras, target):
             pre_releases = bool(requirement.specifier.prereleases)
@@ -68,26 +75,46 @@ def dependencies(metadata: CoreMetadata, target: Target) -> list[Dependency]:
 def _conditions(
     requirement: Requirement, extras: Sequence[str], target: Target
 ) -> Iterable[tuple[str, str]]:
+    """Return the extras under which a requirement counts, "" for always, with their conditions."""
     marker = requirement.marker
     if marker is None:
         return [("", ALWAYS)]
-    condition = python_condition(marker, target.marker_environment)
-    if condition is not None:
-        return [("", condition)]
-    if "extra" not in str(marker):
-        return []
-    return [
-        (extra, condition)
-        for extra in extras
-        if (condition := python_condition(marker, target.marker_environment, extra)) is not None
-    ]
+    always = _condition(marker, target, "")
+    conditions = [] if always is None else [("", always)]
+    if always == ALWAYS or "extra" not in str(marker):
+        return conditions
+    for extra in extras:
+        condition = _condition(marker, target, extra)
+        if condition is not None and condition != always:
+            conditions.append((extra, condition))
+    return conditions
+
+
+def _condition(marker: Marker, target: Target, extra: str) -> str | None:
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+
+    try:
+        return python_condition(marker, target.marker_environment, extra)
+    except (UndefinedComparison, UndefinedEnvironmentName, LookupError, TypeError) as error:
+        raise _no_requirement(str(marker), f"{type(error).__name__}: {error}") from None
 
 
 @lru_cache(maxsize=16384)
 def _parsed(text: str) -> Requirement:
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
-    return Requirement(text)
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise _no_requirement(text, str(error).partition("\n")[0]) from None
+
+
+def _no_requirement(text: str, why: str) -> MetadataError:
+    return MetadataError(
+        f"{text!r} in its metadata is no requirement",
+        cause=why,
+        hint="choose another version, and tell the project's authors",
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -103,13 +130,17 @@ def wheel_identity(file: IndexFile) -> str:
     It is the wheel's own hash; where the index gives none it is the hash of the wheel's URL, and
     nothing can be checked.
     """
-    return file.hashes.get("sha256") or hashlib.sha256(file.url.encode()).hexdigest()
+    given = file.hashes.get("sha256", "").lower()
+    if _SHA256.fullmatch(given):
+        return given
+    return hashlib.sha256(file.url.encode()).hexdigest()
 
 
 def wheel_build(file: IndexFile, sha256: str) -> str:
     """Return the build string of a wheel's package: its first Python tag and its identity."""
     python_tag = file.filename.split("-")[-3].split(".")[-1]
-    return f"{python_tag}_{sha256[:8]}"
+    # It becomes part of a directory's name, and it comes from the network.
+    return f"{_NOT_IN_BUILD.sub('', python_tag)}_{sha256[:8]}"
 
 
 def wheel_record(
