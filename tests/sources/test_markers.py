@@ -50,23 +50,22 @@ def quoted(strategy: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 SOME_MINORS = st.lists(MINOR, min_size=1, max_size=3).map(" ".join)
 SOME_FULL = st.lists(FULL, min_size=1, max_size=3).map(", ".join)
+EQUALITY = st.sampled_from(["==", "!="])
 IN = st.sampled_from(["in", "not in"])
 ATOMS = st.one_of(
     said("python_version", COMPARISONS, quoted(MINOR)),
     said(quoted(MINOR), COMPARISONS, "python_version"),
-    said("python_version", st.sampled_from(["==", "!="]), quoted(MINOR.map(lambda m: f"{m}.*"))),
+    said("python_version", EQUALITY, quoted(MINOR.map(lambda m: f"{m}.*"))),
     said("python_version ~=", quoted(st.sampled_from(["3.8", "2.7", "3.11"]))),
     said("python_version", IN, quoted(SOME_MINORS)),
     said("python_full_version", COMPARISONS, quoted(FULL)),
     said("implementation_version", COMPARISONS, quoted(FULL)),
     said("python_full_version", IN, quoted(SOME_FULL)),
     said("python_full_version ~=", quoted(st.sampled_from(["3.8.2", "3.10.0"]))),
-    said(
-        "sys_platform", st.sampled_from(["==", "!="]), quoted(st.sampled_from(["linux", "win32"]))
-    ),
+    said("sys_platform", EQUALITY, quoted(st.sampled_from(["linux", "win32"]))),
     said("os_name ==", quoted(st.sampled_from(["nt", "posix"]))),
     said("'linux'", IN, "sys_platform"),
-    said("extra", st.sampled_from(["==", "!="]), quoted(st.sampled_from(["test", "Doc_s", "a.b"]))),
+    said("extra", EQUALITY, quoted(st.sampled_from(["test", "Doc_s", "a.b"]))),
 )
 MARKERS = st.recursive(
     ATOMS,

@@ -21,12 +21,10 @@ ALWAYS = "*"
 
 _MINORS = [(2, 7), *((3, minor) for minor in range(30))]
 _PYTHON = re.compile(r"python_(?:full_)?version|implementation_version")
-_LITERAL = re.compile(r"['\"](\d+(?:\.\d+)*)[^'\"]*['\"]")
+_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
-def python_condition(
-    marker: Marker, environment: Mapping[str, str], extra: str = ""
-) -> str | None:
+def python_condition(marker: Marker, environment: Mapping[str, str], extra: str = "") -> str | None:
     """Return for which Pythons ``marker`` holds on the platform of ``environment``.
 
     ``environment`` has the marker variables other than Python's version; ``extra`` is the
@@ -64,13 +62,15 @@ def _parsed(text: str) -> Marker:
 
 
 def _sample_points(text: str) -> list[tuple[int, int, int]]:
-    """Return versions between which the marker cannot change: minors, and patches it names."""
+    """Return versions between which the marker cannot change: minors, and patches it names.
+
+    ``in`` compares texts, so that 3.8.1 is in "3.8.10": what a patch begins with counts, too.
+    """
     points = {(major, minor, 0) for major, minor in _MINORS}
-    for literal in _LITERAL.findall(text):
-        parts = [int(part) for part in literal.split(".")][:3]
-        if len(parts) == 3:
-            points.add((parts[0], parts[1], parts[2]))
-            points.add((parts[0], parts[1], parts[2] + 1))
+    for major, minor, patch in _NUMBERS.findall(text):
+        for length in range(1, len(patch) + 1) or [0]:
+            named = int(patch[:length] or 0)
+            points |= {(int(major), int(minor), named), (int(major), int(minor), named + 1)}
     return sorted(points)
 
 
