@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +28,17 @@ def check_absent(prefix: Prefix) -> None:
     path = prefix.path
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         return  # an empty directory, as made by hand or by a mount point
+    if path.is_symlink():
+        remove = f"kaa env remove -p {shlex.quote(str(path))}"
+        raise EnvironmentExistsError(
+            f"the environment {prefix.name} exists already: {path}",
+            hint=f"choose another name, or remove it first: `{remove}`",
+        )
     if os.path.lexists(path):
         raise EnvironmentExistsError(
             f"there is already something at {path}",
-            hint=f"choose another name, or remove it first: `kaa env remove -p {path}`",
+            cause="it is no environment of kaa's, which would be a link",
+            hint="choose another place, or move away what is there",
         )
 
 
