@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ def run() -> None:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, raise_interrupt)
         _tolerate_any_name()
+        # A process of a second makes little garbage, and looking for it takes a tenth of that.
+        gc.set_threshold(100_000)
         code = execute(sys.argv[1:])
     except KeyboardInterrupt:
         # So early or so late that nothing of kaa's own was under way.

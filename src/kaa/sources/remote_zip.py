@@ -35,6 +35,7 @@ class RemoteZip:
     def __init__(self, size: int) -> None:
         self._size = size
         self._parts: list[tuple[int, bytes]] = []
+        self._directory: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None = None
 
     @classmethod
     def from_tail(cls, answer: Answer) -> RemoteZip | None:
@@ -58,14 +59,16 @@ class RemoteZip:
 
     def read_metadata(self, filename: str) -> bytes:
         """Return METADATA; raises :class:`MissingPartError` for the part that is to be added."""
-        with _open_zip(_Sparse(self._size, self._parts), filename) as archive:
-            entry = _find(archive, filename)
-            start = entry.header_offset
-            length = _LOCAL_HEADER + len(entry.orig_filename.encode()) + entry.compress_size
-            stop = min(start + length + _SLACK, self._size)
-            if not any(at <= start and stop <= at + len(part) for at, part in self._parts):
-                raise MissingPartError(start, stop)
-            return _read(archive, entry, filename)
+        if self._directory is None:  # reading it takes milliseconds, once is enough
+            archive = _open_zip(_Sparse(self._size, self._parts), filename)
+            self._directory = archive, _find(archive, filename)
+        archive, entry = self._directory
+        start = entry.header_offset
+        length = _LOCAL_HEADER + len(entry.orig_filename.encode()) + entry.compress_size
+        stop = min(start + length + _SLACK, self._size)
+        if not any(at <= start and stop <= at + len(part) for at, part in self._parts):
+            raise MissingPartError(start, stop)
+        return _read(archive, entry, filename)
 
 
 class _Sparse(io.RawIOBase):

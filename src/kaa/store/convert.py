@@ -24,11 +24,15 @@ from kaa.store.wheel import SCRIPTS, SITE_PACKAGES, Member, Wheel, read_wheel
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
+_inflate: ModuleType
 try:  # the same interface as zlib, two to three times as fast
     from isal import isal_zlib as _inflate
 except ImportError:  # pragma: no cover - machines for which isal has no wheel
     _inflate = zlib
+
+_INFLATE_ERROR: type[Exception] = _inflate.error
 
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 """The prefix that conda packages are built with; the linker replaces it."""
@@ -49,7 +53,7 @@ def convert_wheel(wheel_path: Path, filename: str, target: Path, index: dict[str
             wheel = read_wheel(archive, filename)
             with wheel_path.open("rb") as file, _mapped(file.fileno()) as data:
                 entries = _write_members(wheel, data, target, filename)
-    except (zipfile.BadZipFile, zlib.error, _inflate.error, struct.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, _INFLATE_ERROR, struct.error, EOFError) as error:
         raise UnsafeArchiveError(
             f"the wheel {filename} is damaged",
             cause=str(error),

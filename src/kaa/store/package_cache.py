@@ -53,14 +53,21 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     fails nothing stays. ``sha256`` is the archive's, hexadecimal.
     """
     layout.packages.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=layout.packages))
+    staging = _temporary(layout)
     try:
-        yield staging / "package"
+        yield staging
         with locked(layout, "packages"):
             if not has_entry(layout, entry, sha256):
                 _put_in_place(layout, staging, entry, sha256)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging.exists():
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _temporary(layout: Layout) -> Path:
+    path = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=layout.packages))
+    path.chmod(0o755)  # mkdtemp's is for the owner alone
+    return path
 
 
 def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> None:
@@ -68,7 +75,9 @@ def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Non
     lock = layout.packages / f"{entry}.lock"
     if final.exists():  # left by an interrupted write, or of another archive
         lock.unlink(missing_ok=True)
-        final.replace(staging / "old")
-    (staging / "package").replace(final)
+        old = _temporary(layout)
+        final.replace(old)
+        shutil.rmtree(old, ignore_errors=True)
+    staging.replace(final)
     # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
     lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))

@@ -105,7 +105,11 @@ async def _fetch(
                     advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
                 )
         loop = asyncio.get_running_loop()
+        try:
         await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
+    except BaseException:  # the conversion removes the wheel, unless it never began
+        wheel.unlink(missing_ok=True)
+        raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -131,11 +135,14 @@ def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout)
         "subdir": "noarch",
         "noarch": "python",
     }
-    with (
-        writing(layout.packages),
-        new_entry(layout, _entry(record), _sha256(record)) as target,
-    ):
-        convert_wheel(wheel, filename, target, index)
+    try:
+        with (
+            writing(layout.packages),
+            new_entry(layout, _entry(record), _sha256(record)) as target,
+        ):
+            convert_wheel(wheel, filename, target, index)
+    finally:
+        wheel.unlink(missing_ok=True)
 
 
 def _entry(record: RepoDataRecord) -> str:
