@@ -105,11 +105,7 @@ async def _fetch(
                     advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
                 )
         loop = asyncio.get_running_loop()
-        try:
         await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
-    except BaseException:  # the conversion removes the wheel, unless it never began
-        wheel.unlink(missing_ok=True)
-        raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -142,7 +138,7 @@ def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout)
         ):
             convert_wheel(wheel, filename, target, index)
     finally:
-        wheel.unlink(missing_ok=True)
+        wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
 
 
 def _entry(record: RepoDataRecord) -> str:
