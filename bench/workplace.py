@@ -1,0 +1,126 @@
+"""A place of its own for kaa and uv: directories, variables, and the commands that are measured.
+
+Nothing of the user's is read or written: homes, caches and data directories are temporary, and
+pip's and uv's settings are left out for both contestants but for certificates and proxies.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from contest import BenchError, Command
+
+PACKAGES = ("pandas", "scikit-learn", "matplotlib", "jupyterlab")
+_IMPORTS = "import pandas, sklearn, matplotlib, jupyterlab"
+_LEFT_OUT = ("CONDA_", "JUPYTER_", "KAA_", "MAMBA_", "PIP_", "PYTHON", "UV_", "VIRTUAL_ENV", "XDG_")
+_LISTING = """
+import importlib.metadata, json, re
+print(json.dumps({
+    re.sub("[-_.]+", "-", found.metadata["Name"]).lower(): found.version
+    for found in importlib.metadata.distributions()
+}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The two programs, the interpreter that both use, and the directory they work in."""
+
+    root: Path
+    kaa: tuple[str, ...]
+    uv: str
+    interpreter: Path
+    python_spec: str
+
+    def kaa_command(self, kaa_root: str, *arguments: str) -> Command:
+        """Return kaa at work below the root directory ``kaa_root``."""
+        environ = _environment(self.root) | {"KAA_ROOT": str(self.root / kaa_root)}
+        return Command((*self.kaa, *arguments), environ)
+
+    def kaa_create(self, kaa_root: str, name: str) -> Command:
+        """Return the creation of an environment with :data:`PACKAGES`."""
+        specs = (self.python_spec, *PACKAGES)
+        return self.kaa_command(kaa_root, "create", "-y", "-q", "-n", name, *specs)
+
+    def uv_create(self, cache: str, name: str) -> tuple[Command, ...]:
+        """Return the same with uv: its own defaults, with the same interpreter."""
+        environ = _environment(self.root) | {"UV_CACHE_DIR": str(self.root / cache)}
+        prefix = str(self.root / name)
+        install = ("pip", "install", "-q", "--python", prefix, *PACKAGES)
+        return (
+            Command((self.uv, "venv", "-q", "--python", str(self.interpreter), prefix), environ),
+            Command((self.uv, *install), environ),
+        )
+
+    def plain(self, *arguments: str) -> Command:
+        """Return any other program, in the same surroundings."""
+        return Command(arguments, _environment(self.root))
+
+    def check_same(self, kaa_root: str, name: str, uv_name: str) -> None:
+        """Raise :class:`BenchError` unless both environments have the same packages."""
+        ours = json.loads(self._in_environment(kaa_root, name, _LISTING).run())
+        uv_python = str(self.root / uv_name / "bin" / "python")
+        theirs = json.loads(self.plain(uv_python, "-c", _LISTING).run())
+        if ours != theirs:
+            names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+            told = [f"{name}: kaa {ours.get(name)}, uv {theirs.get(name)}" for name in names]
+            raise BenchError("\n".join(["the environments differ, the times say nothing:", *told]))
+
+    def check_works(self, kaa_root: str, name: str) -> None:
+        """Raise :class:`BenchError` unless the packages of kaa's environment can be imported."""
+        self._in_environment(kaa_root, name, _IMPORTS).run()
+
+    def _in_environment(self, kaa_root: str, name: str, program: str) -> Command:
+        return self.kaa_command(kaa_root, "run", "-n", name, "python", "-c", program)
+
+
+def find_workplace(root: Path) -> Workplace:
+    """Find kaa, uv and an interpreter. Raises :class:`BenchError` when one is missing."""
+    command = _beside_python("kaa")
+    kaa = (command,) if command else (sys.executable, "-m", "kaa")
+    if importlib.util.find_spec("kaa") is None:
+        raise BenchError(f"kaa is not installed for {sys.executable}")
+    uv = _beside_python("uv") or shutil.which("uv")
+    if uv is None:
+        raise BenchError("uv was found neither beside this Python nor on PATH")
+    try:
+        version, interpreter = _interpreter(root, kaa, "python=3.12")
+    except BenchError:  # not on this machine; what is wrong with kaa shows below
+        version, interpreter = _interpreter(root, kaa, "python")
+    minor = ".".join(version.split(".")[:2])
+    return Workplace(root, kaa, uv, interpreter, f"python={minor}")
+
+
+def _interpreter(root: Path, kaa: tuple[str, ...], spec: str) -> tuple[str, Path]:
+    """Return version and path of the interpreter that kaa takes for ``spec``."""
+    environ = _environment(root) | {"KAA_ROOT": str(root / "probe")}
+    arguments = (*kaa, "create", "--dry-run", "--json", "-y", "-n", "probe", spec)
+    plan: dict[str, Any] = json.loads(Command(arguments, environ).run())["plan"]
+    python = next(package for package in plan["add"] if package["name"] == "python")
+    return python["version"], Path(url2pathname(urlsplit(python["url"]).path))
+
+
+def _environment(root: Path) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if "CERT" in name or not name.startswith(_LEFT_OUT)
+    }
+    home = root / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    return kept | {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "UV_NO_PROGRESS": "1"}
+
+
+def _beside_python(name: str) -> str | None:
+    # Not resolved: in a virtual environment it is the link's directory that has the commands.
+    path = Path(sys.executable).parent / name
+    return str(path) if os.access(path, os.X_OK) else None
