@@ -68,6 +68,10 @@ def listed() -> list[str]:
         return []
 
 
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 def below(directory: Path) -> Iterator[str]:
     """Give every path below a directory, links not followed."""
     for folder, directories, files in os.walk(directory):

@@ -1,0 +1,220 @@
+"""A create is stopped at every stage, politely and not: the environment is absent or complete."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from end_to_end.machine import (
+    KAA,
+    PYTHON,
+    below,
+    kaa,
+    kernels,
+    listed,
+    names,
+    root,
+    state,
+    unfinished,
+)
+from local_index import Fault
+from wheels import build_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local_index import LocalIndex
+
+_FILES = 3000
+"""Of the slow package: enough for half a second of unpacking, and as much of linking."""
+
+
+@pytest.fixture(scope="session")
+def slow_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Files below etc are copied instead of linked, which takes longer.
+    data = {f"data/etc/slow/{number}.txt": f"{number}" for number in range(_FILES)}
+    return build_wheel(tmp_path_factory.mktemp("slow"), "slow", data=data)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What makes the stage last, and how to see that it has begun."""
+
+    prepare: Callable[[LocalIndex], None]
+    begun: Callable[[LocalIndex], bool]
+
+
+def _converting(_index: LocalIndex) -> bool:
+    unpacked = Path("etc", "slow", "9.txt")
+    return any((path / unpacked).exists() for path in (root() / "pkgs").glob(".kaa-*"))
+
+
+def _linking(_index: LocalIndex) -> bool:
+    linked = Path("etc", "slow", "9.txt")
+    generations = root() / "envs" / ".kaa" / "demo"
+    return any((path / linked).exists() for path in generations.glob(".new-*"))
+
+
+STAGES = {
+    "solve": Stage(
+        lambda index: index.fail("/simple/bear/", Fault(hang=60)),
+        lambda index: "/simple/bear/" in index.paths(),
+    ),
+    "download": Stage(
+        lambda index: index.fail("/files/bear*.whl", Fault(hang=60)),
+        lambda index: "/files/bear-1.0-py3-none-any.whl" in index.paths(),
+    ),
+    "conversion": Stage(lambda index: None, _converting),
+    "link": Stage(lambda index: None, _linking),
+}
+
+
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupt(
+    index: LocalIndex, stage: Stage, number: signal.Signals, *options: str
+) -> tuple[int, str, str]:
+    """Start a create, stop it in a stage, and return its exit code and what it wrote."""
+    stage.prepare(index)
+    process = subprocess.Popen(
+        [*KAA, "create", "-n", "demo", PYTHON, "bear", "slow", "-y", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "UV_HTTP_TIMEOUT": "60"},
+        # Whoever runs the tests in the background may ignore it, and children inherit that.
+        preexec_fn=heed_interrupts,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not stage.begun(index):
+            assert process.poll() is None, f"it ended by itself: {process.communicate()}"
+            assert time.monotonic() < deadline, "the stage never began"
+            time.sleep(0.001)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+def test_nothing_is_left_of_what_was_interrupted(
+    index: LocalIndex, slow_wheel: Path, stage: Stage, number: signal.Signals
+) -> None:
+    index.add(slow_wheel)
+    before = state()
+    code, _, err = interrupt(index, stage, number)
+    assert code == 130
+    assert err.splitlines()[-1] == "interrupted; nothing was changed"
+    assert "Traceback" not in err
+    assert state() == before
+    assert list(below(root() / "cache" / "wheels")) == []
+    assert list((root() / "locks").glob("run-*")) == []
+    assert not (root() / "envs" / ".kaa").exists()
+
+
+def test_an_interruption_as_json(index: LocalIndex, slow_wheel: Path) -> None:
+    index.add(slow_wheel)
+    code, out, err = interrupt(index, STAGES["download"], signal.SIGINT, "--json")
+    assert code == 130
+    assert '"error": "AbortedError"' in out and '"exit_code": 130' in out
+    assert err == ""
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+def test_a_kill_leaves_nothing_that_the_next_create_does_not_clear(
+    index: LocalIndex, slow_wheel: Path, stage: Stage
+) -> None:
+    index.add(slow_wheel)
+    code, _, _ = interrupt(index, stage, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    index.heal()
+    assert kaa("env", "list", "--json").json["environments"] == []
+    assert (listed(), kernels()) == ([], [])
+
+    again = kaa("create", "-n", "demo", PYTHON, "bear", "slow", "-y")
+    assert again.code == 0, again.err
+    assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
+    assert len(names(root() / "envs" / "demo" / "etc" / "slow")) == _FILES
+    assert unfinished() == []
+    assert names(root() / "envs" / ".kaa" / "demo") == ["1"]
+    assert list(below(root() / "cache" / "wheels")) == []
+    assert list((root() / "locks").glob("run-*")) == []
+
+
+def test_what_others_are_at_work_on_is_not_cleared(index: LocalIndex, slow_wheel: Path) -> None:
+    index.add(slow_wheel)
+    index.fail("/files/bear*.whl", Fault(hang=1.5, times=1))
+    working = subprocess.Popen(
+        [*KAA, "create", "-n", "demo", PYTHON, "slow", "bear", "-y", "-q"],
+        env={**os.environ, "UV_HTTP_TIMEOUT": "60"},
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while "/files/bear-1.0-py3-none-any.whl" not in index.paths():
+            assert working.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        partial = [path for path in below(root() / "cache" / "wheels") if "bear" in path]
+        assert partial
+        assert kaa("create", "-n", "other", PYTHON, "fur", "-y").code == 0
+        assert set(partial) <= set(below(root() / "cache" / "wheels"))
+        assert working.wait(30) == 0
+    finally:
+        working.kill()
+        working.wait()
+    assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
+
+
+def test_an_interruption_while_the_kernel_is_prepared(index: LocalIndex, slow_wheel: Path) -> None:
+    index.add(slow_wheel)
+    stage = Stage(
+        lambda index: index.fail("/simple/ipykernel/", Fault(hang=60)),
+        lambda index: "/simple/ipykernel/" in index.paths(),
+    )
+    code, _, err = interrupt(index, stage, signal.SIGINT)
+    assert code == 130
+    assert "interrupted; demo is complete" in err and "hint:" in err
+    assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
+    assert listed() == [str(root() / "envs" / "demo")]
+    assert kernels() == ["demo"]
+    assert unfinished() == []
+    index.heal()
+    # The overlay is made with the next environment that needs it; both kernels start from it.
+    assert kaa("create", "-n", "next", PYTHON, "fur", "-y").code == 0
+    assert len(list((root() / "overlays").glob("cp*"))) == 1
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_a_kill_while_an_environment_is_removed(
+    index: LocalIndex, slow_wheel: Path, stage: int
+) -> None:
+    index.add(slow_wheel)
+    assert kaa("create", "-n", "demo", PYTHON, "slow", "-y", "-q").code == 0
+    prefix = root() / "envs" / "demo"
+    process = subprocess.Popen([*KAA, "env", "remove", "-n", "demo", "-y", "-q"])
+    deadline = time.monotonic() + 30
+    while prefix.is_symlink() and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    time.sleep(stage * 0.01)
+    process.kill()
+    process.wait()
+    assert not os.path.lexists(prefix)
+    again = kaa("create", "-n", "demo", PYTHON, "bear", "-y")
+    assert again.code == 0, again.err
+    assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
+    assert names(root() / "envs" / ".kaa") == ["demo"]
+    assert listed() == [str(prefix)]
+    assert kernels() == ["demo"]
