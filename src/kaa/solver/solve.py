@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from kaa.model.errors import NoInterpreterError
+from kaa.model.errors import ConflictError, NoInterpreterError
 from kaa.solver.explain import explain
 from kaa.sources.host import HostSource
 from kaa.sources.pypi import Demand, PyPISource
 from kaa.sources.target import host_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rattler import RepoDataRecord
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kaa.sources.metadata import MetadataReader
     from kaa.store.host_python import HostPython
 
+Likely: TypeAlias = "Callable[[RepoDataRecord, IndexFile], None]"
 _WORDS = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 NEVER = "0dev"
 """A version that no Python is older than."""
@@ -50,24 +51,48 @@ async def solve(
     pythons: Sequence[HostPython],
     index: ProjectIndex,
     metadata: MetadataReader,
+    likely: Likely | None = None,
 ) -> Solution:
     """Return the packages that satisfy ``specs`` with one of ``pythons`` (newest first).
 
-    The same specs on the same index give the same answer. Raises the classes below
+    The same specs on the same index give the same answer. ``likely`` is told, on the way, of
+    wheels that are almost certain to be part of it. Raises the classes below
     :class:`~kaa.model.errors.SolveError`, with the reason, and those of the sources.
     """
     allowed = _allowed_pythons(specs, pythons)
     packages = [spec for spec in specs if spec.name != "python"]
-    records, source = await _solve_for(packages, allowed, index, metadata)
-    chosen = _chosen_python(records, allowed)
-    if len({python.minor for python in allowed}) > 1:
-        # While Python was open, a version's wheels shared the metadata of one of them. Now that it
-        # is known, each wheel is asked for its own; nearly always that confirms the answer.
-        records, source = await _solve_for(packages, [chosen], index, metadata)
+    minors = list(dict.fromkeys(python.minor for python in allowed))
+    refusal: ConflictError | None = None
+    if len(minors) > 1:
+        # While Python is open, a version's wheels share the metadata of one of them. So this only
+        # says which Python to try first; then each wheel is asked for its own metadata, which
+        # nearly always confirms the answer.
+        try:
+            records, _ = await _solve_for(packages, allowed, index, metadata, likely)
+        except ConflictError as error:
+            refusal = error
+        else:
+            first = _chosen_python(records, allowed).minor
+            minors.sort(key=lambda minor: minor != first)
+    for minor in minors:
+        candidates = [python for python in allowed if python.minor == minor]
+        try:
+            records, source = await _solve_for(packages, candidates, index, metadata, likely)
+        except ConflictError as error:
+            refusal = refusal or error
+            continue
+        return _solution(records, source, candidates)
+    assert refusal is not None  # there is at least one Python
+    raise refusal
+
+
+def _solution(
+    records: Sequence[RepoDataRecord], source: PyPISource, pythons: Sequence[HostPython]
+) -> Solution:
     wheels = [record for record in records if record.name.normalized != "python"]
     return Solution(
         tuple(sorted(records, key=lambda record: record.name.normalized)),
-        chosen,
+        _chosen_python(records, pythons),
         {record.url: source.file_of(record) for record in wheels},
     )
 
@@ -107,29 +132,43 @@ async def _solve_for(
     pythons: Sequence[HostPython],
     index: ProjectIndex,
     metadata: MetadataReader,
+    likely: Likely | None,
 ) -> tuple[list[RepoDataRecord], PyPISource]:
-    import rattler
-    from rattler.exceptions import GatewayError, SolverError
-
     target = host_target(tuple(python.version for python in pythons))
-    host, source = HostSource(pythons), PyPISource(index, metadata, target)
+    host, source = HostSource(pythons), PyPISource(index, metadata, target, likely)
     for spec in specs:
         source.limit(spec.name, Demand(spec.version, spec.pre_releases))
-    roots = ["python", *(spec.match_spec() for spec in specs)]
+    roots = ["python", *dict.fromkeys(spec.match_spec() for spec in specs)]
     while True:
         hidden = [f'{name}[when="python <{NEVER}"]' for name in sorted(source.hidden_names())]
-        records, refusal = None, ""
-        try:
-            records = await rattler.solve([host, source], [*roots, *hidden], platforms=["noarch"])
-        except SolverError as error:
-            refusal = str(error)
-        except GatewayError as error:
-            raise source.failure or error from None
+        records, refusal = await _ask(host, source, [*roots, *hidden])
         if await source.settle():
             continue
         if records is not None:
             return records, source
-        names = set(_WORDS.findall(refusal)) & set(source.projects)
-        if not source.widen(names):
+        # without a reason any of the projects may need more versions
+        names = set(_WORDS.findall(refusal)) if refusal else set(source.projects)
+        if not source.widen(names & set(source.projects)):
             raise await explain(specs, pythons, source, index, refusal)
         await source.settle()
+
+
+async def _ask(
+    host: HostSource, source: PyPISource, specs: Sequence[str]
+) -> tuple[list[RepoDataRecord] | None, str]:
+    """Return rattler's answer, or None and its reason, which may be empty."""
+    import rattler
+    from rattler.exceptions import GatewayError, SolverError
+
+    try:
+        return await rattler.solve([host, source], list(specs), platforms=["noarch"]), ""
+    except SolverError as error:
+        return None, str(error)
+    except GatewayError as error:
+        raise source.failure or error from None
+    except Exception as error:
+        # rattler 0.28 has an answer, no, but fails to say why where conditions are involved; the
+        # class is that of a library inside of it and cannot be imported
+        if type(error).__name__ != "RustPanic":
+            raise
+        return None, ""

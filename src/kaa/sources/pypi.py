@@ -20,7 +20,7 @@ from kaa.sources.versions import conda_version, is_exact, is_pre_release, python
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rattler import PackageName, RepoDataRecord, Subdir
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FIRST_WINDOW = 1
 GROWTH = 4
+LARGEST_GUESS = 50_000_000
+"""Bytes of the largest wheel that is worth fetching before it is known to be needed."""
 
 
 class Demand(NamedTuple):
@@ -78,12 +80,23 @@ class Project:
 
 
 class PyPISource:
-    """The ``RepoDataSource`` (rattler's protocol) of Python package indexes."""
+    """The ``RepoDataSource`` (rattler's protocol) of Python package indexes.
 
-    def __init__(self, index: ProjectIndex, metadata: MetadataReader, target: Target) -> None:
+    ``likely`` is told of each wheel that is almost certain to be part of the answer: the newest
+    that satisfies its first demand, when it fits every Python that may be chosen.
+    """
+
+    def __init__(
+        self,
+        index: ProjectIndex,
+        metadata: MetadataReader,
+        target: Target,
+        likely: Callable[[RepoDataRecord, IndexFile], None] | None = None,
+    ) -> None:
         self._index = index
         self._metadata = metadata
         self._target = target
+        self._likely = likely
         self._limits: dict[str, list[Demand]] = {}
         self._demands: dict[str, dict[Demand, None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -91,8 +104,6 @@ class PyPISource:
         self.unknown: set[str] = set()
         self.failure: Exception | None = None
         """The first error of the index: rattler passes on what an error says, not the error."""
-        self.approximate = False
-        """Whether the metadata of one wheel have stood for another of the same version."""
         self._files: dict[str, IndexFile] = {}
         self._hiding: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -239,9 +250,9 @@ class PyPISource:
         """
         # One wheel's metadata stand for the others of its version, as they do for every other
         # installer; they differ only while Python's version is open (see kaa.solver.solve).
-        self.approximate = self.approximate or len(wheels) > 1
         try:
-            metadata = await self._metadata.core_metadata(wheels[0].file)
+            first = len(project.offered) == 1
+            metadata = await self._metadata.core_metadata(wheels[0].file, likely=first)
             needed = dependencies(metadata, self._target)
         except MetadataError as error:
             project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
@@ -256,19 +267,19 @@ class PyPISource:
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
             python = [spec for spec in (requires, wheel.python) if spec != "*"]
-            project.offered[version].append(
-                wheel_record(
-                    project.name,
-                    version,
-                    wheel.file,
-                    wheel_identity(wheel.file),
-                    needed,
-                    python,
-                )
-            )
+            identity = wheel_identity(wheel.file)
+            record = wheel_record(project.name, version, wheel.file, identity, needed, python)
+            project.offered[version].append(record)
+            if self._likely and first and wheel.python == "*" and _is_moderate(wheel.file):
+                self._likely(record, wheel.file)
         return True
 
     def _note(self, dependency: Dependency) -> None:
         self.demand(dependency.name, Demand(dependency.version, dependency.pre_releases))
         if dependency.extras and dependency.condition != ALWAYS:
             self._hiding.add((dependency.name, dependency.extras))
+
+
+def _is_moderate(file: IndexFile) -> bool:
+    """Say whether a wheel is small enough to be fetched on a guess."""
+    return file.size is not None and file.size <= LARGEST_GUESS
