@@ -74,6 +74,7 @@ def create(
 
 async def _create(request: CreateRequest, invocation: Invocation) -> None:
     import asyncio
+    from contextlib import AsyncExitStack
 
     from kaa.cli.plan import plan_total, show_plan
     from kaa.cli.progress import display
@@ -83,20 +84,24 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     from kaa.workflows.create import carry_out_create, prepare_create
 
     layout = default_layout()
-    with display(invocation) as progress:
-        creation = await prepare_create(request, layout, progress)
-    plan = creation.plan
-    chosen = f"-n {plan.name}" if request.name else f"-p {shlex.quote(str(plan.prefix))}"
-    if invocation.speaks:
-        show_plan(plan, verbose=invocation.verbosity > 0)
-    environment = None
-    if not invocation.dry_run:
-        confirm(invocation, f"Create {plan.name}: {plan_total(plan)}")
+    agreed = invocation.yes and not invocation.dry_run
+    async with AsyncExitStack() as stack:
         with display(invocation) as progress:
-            try:
-                environment = await carry_out_create(creation, layout, progress)
-            except asyncio.CancelledError:
-                raise _interrupted(plan, chosen) from None
+            creation = await stack.enter_async_context(
+                prepare_create(request, layout, progress, agreed=agreed)
+            )
+        plan = creation.plan
+        chosen = f"-n {plan.name}" if request.name else f"-p {shlex.quote(str(plan.prefix))}"
+        if invocation.speaks:
+            show_plan(plan, verbose=invocation.verbosity > 0)
+        environment = None
+        if not invocation.dry_run:
+            confirm(invocation, f"Create {plan.name}: {plan_total(plan)}")
+            with display(invocation) as progress:
+                try:
+                    environment = await carry_out_create(creation, layout, progress)
+                except asyncio.CancelledError:
+                    raise _interrupted(plan, chosen) from None
     if invocation.json:
         write_json(
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -27,13 +28,13 @@ from kaa.sources.metadata import MetadataReader
 from kaa.store.disk import check_writable, writing
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import check_absent, commit_first_generation
-from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
+from kaa.transaction.fetch import WheelFetcher, is_cached, provide_host_python
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from kaa.model.progress import Progress
@@ -59,6 +60,15 @@ class CreateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Supply:
+    """How packages are found and brought into the package cache, for one run."""
+
+    client: Client
+    metadata: MetadataReader
+    fetcher: WheelFetcher
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """A creation that is solved and planned, and has changed nothing yet."""
 
@@ -67,13 +77,17 @@ class Creation:
     manifest: Manifest
     specs: tuple[Spec, ...]
     solution: Solution
-    pythons: tuple[HostPython, ...]
+    supply: Supply
 
 
-async def prepare_create(request: CreateRequest, layout: Layout, progress: Progress) -> Creation:
-    """Solve the request and say what is going to be done.
+@asynccontextmanager
+async def prepare_create(
+    request: CreateRequest, layout: Layout, progress: Progress, *, agreed: bool = False
+) -> AsyncIterator[Creation]:
+    """Solve the request and say what is going to be done, for :func:`carry_out_create`.
 
-    Raises :class:`~kaa.model.errors.RequestError` for a wrong request,
+    ``agreed`` says that nobody is going to be asked about the plan: then downloads begin while
+    the solve is still going on. Raises :class:`~kaa.model.errors.RequestError` for a wrong request,
     :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
@@ -91,10 +105,11 @@ async def prepare_create(request: CreateRequest, layout: Layout, progress: Progr
     check_writable(prefix.generations)
     clear_leftovers(layout, prefix)
     pythons = find_host_pythons(layout)
-    solution = await _solve(specs, pythons, layout, progress)
-    manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
-    plan = _plan(prefix, solution, specs, layout)
-    return Creation(plan, prefix, manifest, specs, solution, pythons)
+    async with _open_supply(layout) as supply:
+        solution = await _solve(specs, pythons, layout, supply, progress, early=agreed)
+        manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
+        plan = _plan(prefix, solution, specs, layout)
+        yield Creation(plan, prefix, manifest, specs, solution, supply)
 
 
 async def carry_out_create(
@@ -125,20 +140,30 @@ def _sources(asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked)) or DEFAULT_SOURCES
 
 
-async def _solve(
-    specs: Sequence[Spec], pythons: Sequence[HostPython], layout: Layout, progress: Progress
-) -> Solution:
+@asynccontextmanager
+async def _open_supply(layout: Layout) -> AsyncIterator[Supply]:
     with at_work(layout):
         async with Client(load_settings(os.environ)) as client:
-            index = ProjectIndex(client, client.settings, layout.metadata, progress)
-            try:
-                return await solve(specs, pythons, index, _metadata(client, layout))
-            finally:
-                progress.finish(Phase.METADATA)
+            metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
+            async with WheelFetcher(layout, client, metadata) as fetcher:
+                yield Supply(client, metadata, fetcher)
 
 
-def _metadata(client: Client, layout: Layout) -> MetadataReader:
-    return MetadataReader(client, layout.metadata, layout.metadata / "wheels")
+async def _solve(
+    specs: Sequence[Spec],
+    pythons: Sequence[HostPython],
+    layout: Layout,
+    supply: Supply,
+    progress: Progress,
+    *,
+    early: bool = False,
+) -> Solution:
+    index = ProjectIndex(supply.client, supply.client.settings, layout.metadata, progress)
+    likely = supply.fetcher.begin if early else None
+    try:
+        return await solve(specs, pythons, index, supply.metadata, likely)
+    finally:
+        progress.finish(Phase.METADATA)
 
 
 def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Layout) -> Plan:
@@ -167,12 +192,6 @@ def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Lay
 
 async def _build(creation: Creation, layout: Layout, progress: Progress) -> None:
     """Fetch, stage and commit: what every environment of kaa is made by."""
-    with at_work(layout):
-        await _fetch(creation, layout, progress)
-        await _link(creation, layout, progress)
-
-
-async def _fetch(creation: Creation, layout: Layout, progress: Progress) -> None:
     solution = creation.solution
     provide_host_python(layout, solution.python)
     wheels = [
@@ -180,8 +199,8 @@ async def _fetch(creation: Creation, layout: Layout, progress: Progress) -> None
         for record in solution.records
         if record.url in solution.files
     ]
-    async with Client(load_settings(os.environ)) as client:
-        await fetch_wheels(wheels, layout, client, _metadata(client, layout), progress)
+    await creation.supply.fetcher.finish(wheels, progress)
+    await _link(creation, layout, progress)
 
 
 async def _link(creation: Creation, layout: Layout, progress: Progress) -> None:
@@ -203,23 +222,25 @@ async def _lend_kernel(creation: Creation, layout: Layout, progress: Progress) -
         "or create this one with ipykernel among its packages)",
         layout.overlays,
     ):
-        await build_overlay(python, layout, progress)
+        await build_overlay(python, layout, creation.supply, progress)
     progress.advance(Phase.KERNEL, 1)
     progress.finish(Phase.KERNEL)
 
 
-async def build_overlay(python: HostPython, layout: Layout, progress: Progress) -> None:
+async def build_overlay(
+    python: HostPython, layout: Layout, supply: Supply, progress: Progress
+) -> None:
     """Create the environment whose site-packages lend ipykernel to others with this Python.
 
     Raises what creating an environment raises; that another process was faster is no error.
     """
     prefix = Prefix(layout.overlays / f"cp{python.minor.replace('.', '')}")
     specs = (parse_spec(f"python={python.minor}"), parse_spec("ipykernel"))
-    solution = await _solve(specs, [python], layout, progress)
+    solution = await _solve(specs, [python], layout, supply, progress)
     texts = tuple(spec.text for spec in specs)
     manifest = Manifest(prefix.name, texts, DEFAULT_SOURCES, "kernel overlay", _now())
     plan = _plan(prefix, solution, specs, layout)
-    creation = Creation(plan, prefix, manifest, specs, solution, (python,))
+    creation = Creation(plan, prefix, manifest, specs, solution, supply)
     try:
         await _build(creation, layout, progress)
     except KaaError:
