@@ -139,6 +139,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     finally:
+        print("removing the environments ...", file=sys.stderr, flush=True)
         shutil.rmtree(root, ignore_errors=True)
     print(_table(rows, results))
     print()
