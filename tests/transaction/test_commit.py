@@ -1,0 +1,138 @@
+"""From a staged generation to an environment, and away with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaa.environments.prefix import Prefix, read_manifest
+from kaa.model.environment import Manifest
+from kaa.model.errors import EnvironmentExistsError, StoreError
+from kaa.store.layout import Layout
+from kaa.transaction.commit import check_absent, commit_first_generation, delete, detach
+from kaa.transaction.stage import staging_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASKED = Manifest("demo", ("bear",), ("pypi",), "kaa create", "2026-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "kaa")
+
+
+@pytest.fixture
+def prefix(layout: Layout) -> Prefix:
+    return Prefix(layout.environments / "demo")
+
+
+def commit(prefix: Prefix, layout: Layout, text: str = "new") -> None:
+    with staging_directory(prefix, layout) as staging:
+        (staging / "file.txt").write_text(text)
+        commit_first_generation(prefix, staging, ASKED)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_generation_becomes_the_environment(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout)
+    assert os.readlink(prefix.path) == os.path.join(".kaa", "demo", "1")  # noqa: PTH115, PTH118
+    assert (prefix.path / "file.txt").read_text() == "new"
+    assert read_manifest(prefix.current) == ASKED
+    assert names(prefix.generations) == ["1"]
+    assert prefix.current.stat().st_mode & 0o777 == 0o755
+
+
+def test_nothing_is_left_of_what_was_not_committed(prefix: Prefix, layout: Layout) -> None:
+    with (
+        pytest.raises(RuntimeError, match="half-way"),
+        staging_directory(prefix, layout) as staging,
+    ):
+        (staging / "file.txt").write_text("unfinished")
+        raise RuntimeError("half-way")
+    assert names(layout.environments) == []
+
+
+def test_the_second_of_two_is_refused_and_the_first_stays(prefix: Prefix, layout: Layout) -> None:
+    with staging_directory(prefix, layout) as late:
+        (late / "file.txt").write_text("late")
+        commit(prefix, layout, "first")
+        with pytest.raises(EnvironmentExistsError, match="demo exists already"):
+            commit_first_generation(prefix, late, ASKED)
+    assert (prefix.path / "file.txt").read_text() == "first"
+    assert names(prefix.generations) == ["1"]
+
+
+def test_a_generation_that_was_never_linked_is_replaced(prefix: Prefix, layout: Layout) -> None:
+    (prefix.generations / "1" / "lib").mkdir(parents=True)
+    commit(prefix, layout)
+    assert names(prefix.generations) == ["1"]
+    assert (prefix.path / "file.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "link", "dangling link"])
+def test_what_is_in_the_way_is_named_and_kept(prefix: Prefix, kind: str) -> None:
+    prefix.path.parent.mkdir(parents=True)
+    if kind == "directory":
+        (prefix.path / "inside").mkdir(parents=True)
+    elif kind == "file":
+        prefix.path.write_text("")
+    else:
+        prefix.path.symlink_to("." if kind == "link" else "nowhere")
+    with pytest.raises(EnvironmentExistsError) as caught:
+        check_absent(prefix)
+    assert str(prefix.path) in caught.value.message
+    removable = "link" in kind
+    assert ("env remove" in (caught.value.hint or "")) is removable
+    assert os.path.lexists(prefix.path)
+
+
+def test_the_hint_can_be_pasted_whatever_the_path(tmp_path: Path) -> None:
+    prefix = Prefix(tmp_path / "it's mine")
+    prefix.path.symlink_to("nowhere")
+    with pytest.raises(EnvironmentExistsError) as caught:
+        check_absent(prefix)
+    import shlex
+
+    command = (caught.value.hint or "").split("`")[1]
+    assert shlex.split(command) == ["kaa", "env", "remove", "-p", str(prefix.path)]
+
+
+def test_a_link_that_cannot_be_placed_leaves_nothing(prefix: Prefix, layout: Layout) -> None:
+    # A directory that another mount or process fills in the last moment.
+    prefix.path.mkdir(parents=True)
+    with staging_directory(prefix, layout) as staging:
+        original = Prefix.next_number
+
+        class Late(Prefix):
+            __slots__ = ()
+
+            def next_number(self) -> int:
+                (self.path / "guest").mkdir()
+                return original(self)
+
+        with pytest.raises(StoreError, match="demo cannot be written"):
+            commit_first_generation(Late(prefix.path), staging, ASKED)
+    assert names(layout.environments) == ["demo"]
+    assert names(prefix.path) == ["guest"]
+
+
+def test_an_environment_goes_as_a_whole(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout)
+    other = Prefix(layout.environments / "other")
+    commit(other, layout)
+    doomed = detach(prefix)
+    assert not os.path.lexists(prefix.path)
+    assert not prefix.generations.exists()
+    assert (doomed / "1" / "file.txt").exists()
+    delete(doomed)
+    assert names(layout.environments / ".kaa") == ["other"]
+    delete(detach(other))
+    assert names(layout.environments) == []
+    delete(detach(other))  # somebody else was faster: that is no error

@@ -1,0 +1,74 @@
+"""Linking that is cancelled: rattler's threads have to be done before anything is removed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kaa.model.errors import StoreError
+from kaa.model.progress import Silent
+from kaa.store.layout import Layout
+from kaa.workflows.create import CreateRequest, carry_out_create, prepare_create
+from wheels import build_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.model.environment import EnvironmentInfo
+    from local_index import LocalIndex
+
+_FILES = 4000
+
+
+@pytest.fixture
+def layout(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A root whose package cache has a package of many files, which are copied, not linked."""
+    data = {f"data/etc/slow/{number}.txt": "x" for number in range(_FILES)}
+    local_index.add(build_wheel(tmp_path / "wheels", "slow", data=data))
+    # With an ipykernel of its own there is no overlay to be built.
+    local_index.add(build_wheel(tmp_path / "wheels", "ipykernel"))
+    monkeypatch.setenv("PIP_INDEX_URL", local_index.url)
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    layout = Layout(tmp_path / "kaa")
+    assert asyncio.run(create(layout, "first")).problem is None
+    return layout
+
+
+async def create(layout: Layout, name: str) -> EnvironmentInfo:
+    request = CreateRequest(name, None, ("slow", "ipykernel"), (), "a test")
+    async with prepare_create(request, layout, Silent()) as creation:
+        return await carry_out_create(creation, layout, Silent())
+
+
+def test_removal_waits_for_the_threads(layout: Layout) -> None:
+    generations = layout.environments / ".kaa" / "demo"
+
+    async def cancel_while_linking() -> None:
+        task = asyncio.create_task(create(layout, "demo"))
+        while not [new for new in generations.glob(".new-*") if (new / "etc/slow/9.txt").exists()]:
+            assert not task.done()
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel_while_linking())
+    assert not generations.exists()
+    time.sleep(0.2)  # for whatever might still be writing
+    assert not generations.exists()
+    assert not (layout.environments / "demo").is_symlink()
+
+    again = asyncio.run(create(layout, "demo"))
+    assert again.problem is None
+    assert len(list((again.prefix / "etc" / "slow").iterdir())) == _FILES
+
+
+def test_a_package_that_is_not_whole_is_an_error_with_a_hint(layout: Layout) -> None:
+    next(layout.packages.glob("slow-1.0-*/info/paths.json")).write_text("{")
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(create(layout, "demo"))
+    assert caught.value.cause and caught.value.hint
+    assert not (layout.environments / ".kaa" / "demo").exists()
