@@ -75,6 +75,10 @@ class WheelFetcher:
         if file.url not in self._tasks and not is_cached(self._layout, record):
             self._tasks[file.url] = asyncio.create_task(self._fetch(record, file))
 
+    def has_begun(self, url: str) -> bool:
+        """Say whether the wheel at ``url`` was not in the cache and is, or was, on its way."""
+        return url in self._tasks
+
     async def finish(
         self, wheels: Sequence[tuple[RepoDataRecord, IndexFile]], progress: Progress
     ) -> None:
