@@ -84,12 +84,9 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     from kaa.workflows.create import carry_out_create, prepare_create
 
     layout = default_layout()
-    agreed = invocation.yes and not invocation.dry_run
     async with AsyncExitStack() as stack:
         with display(invocation) as progress:
-            creation = await stack.enter_async_context(
-                prepare_create(request, layout, progress, agreed=agreed)
-            )
+            creation = await stack.enter_async_context(prepare_create(request, layout, progress))
         plan = creation.plan
         chosen = f"-n {plan.name}" if request.name else f"-p {shlex.quote(str(plan.prefix))}"
         if invocation.speaks:

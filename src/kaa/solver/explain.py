@@ -42,13 +42,18 @@ async def explain(
     for spec in specs:
         if spec.name in source.unknown:
             return await _unknown(spec, index)
-    for spec in specs:
-        project = source.projects[spec.name]
-        versions = [r.version for r in matching(project.releases, [Demand(spec.version)])]
+    for name in dict.fromkeys(spec.name for spec in specs):
+        project = source.projects.get(name)
+        if project is None:  # the solver gave up before it asked for it
+            continue
+        own = [spec for spec in specs if spec.name == name]
+        asked = " and ".join(f"`{spec.text}`" for spec in own)
+        demands = [Demand(spec.version) for spec in own]
+        versions = [release.version for release in matching(project.releases, demands)]
         if not versions:
-            return _no_matching_version(project, spec)
+            return _no_matching_version(project, asked)
         if not project.offered:  # nothing outside of what the user asked for is ever offered
-            return _no_wheel(project, spec, versions, pythons)
+            return _no_wheel(project, asked, versions, pythons)
     return _conflict(specs, pythons, source, refusal)
 
 
@@ -87,7 +92,7 @@ async def _near_names(name: str, index: ProjectIndex) -> list[str]:
     return found
 
 
-def _no_matching_version(project: Project, spec: Spec) -> SolveError:
+def _no_matching_version(project: Project, asked: str) -> SolveError:
     versions = [release.version for release in project.releases]
     if not versions:
         return NoWheelError(
@@ -97,14 +102,18 @@ def _no_matching_version(project: Project, spec: Spec) -> SolveError:
         )
     newest = ", ".join(versions[:5]) + (" ..." if len(versions) > 5 else "")
     return NoMatchingVersionError(
-        f"no version of {project.name!r} satisfies `{spec.text}`",
-        cause=f"there are {len(versions)} versions, the newest: {newest}",
+        f"no version of {project.name!r} satisfies {asked}",
+        cause=(
+            f"there are {len(versions)} versions, the newest: {newest}"
+            if len(versions) > 1
+            else f"there is one version: {newest}"
+        ),
         hint=f"ask for `{project.name}` without a version, or for one of these",
     )
 
 
 def _no_wheel(
-    project: Project, spec: Spec, versions: Sequence[str], pythons: Sequence[HostPython]
+    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[HostPython]
 ) -> SolveError:
     reasons: dict[str, list[str]] = {}
     for version in versions:
@@ -118,7 +127,7 @@ def _no_wheel(
     else:
         hint = "ask for another version, or for another Python"
     return NoWheelError(
-        f"no wheel of {project.name!r} can be used here (`{spec.text}`, Python {minors})",
+        f"no wheel of {project.name!r} can be used here ({asked}, Python {minors})",
         cause="\n".join(lines),
         hint=hint,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from kaa.model.errors import ConflictError, NoInterpreterError
 from kaa.solver.explain import explain
@@ -17,7 +17,7 @@ from kaa.sources.pypi import Demand, PyPISource
 from kaa.sources.target import host_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rattler import RepoDataRecord
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kaa.sources.metadata import MetadataReader
     from kaa.store.host_python import HostPython
 
-Likely: TypeAlias = "Callable[[RepoDataRecord, IndexFile], None]"
 _WORDS = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 NEVER = "0dev"
 """A version that no Python is older than."""
@@ -51,12 +50,10 @@ async def solve(
     pythons: Sequence[HostPython],
     index: ProjectIndex,
     metadata: MetadataReader,
-    likely: Likely | None = None,
 ) -> Solution:
     """Return the packages that satisfy ``specs`` with one of ``pythons`` (newest first).
 
-    The same specs on the same index give the same answer. ``likely`` is told, on the way, of
-    wheels that are almost certain to be part of it. Raises the classes below
+    The same specs on the same index give the same answer. Raises the classes below
     :class:`~kaa.model.errors.SolveError`, with the reason, and those of the sources.
     """
     allowed = _allowed_pythons(specs, pythons)
@@ -68,7 +65,7 @@ async def solve(
         # says which Python to try first; then each wheel is asked for its own metadata, which
         # nearly always confirms the answer.
         try:
-            records, _ = await _solve_for(packages, allowed, index, metadata, likely)
+            records, _ = await _solve_for(packages, allowed, index, metadata)
         except ConflictError as error:
             refusal = error
         else:
@@ -77,7 +74,7 @@ async def solve(
     for minor in minors:
         candidates = [python for python in allowed if python.minor == minor]
         try:
-            records, source = await _solve_for(packages, candidates, index, metadata, likely)
+            records, source = await _solve_for(packages, candidates, index, metadata)
         except ConflictError as error:
             refusal = refusal or error
             continue
@@ -132,10 +129,9 @@ async def _solve_for(
     pythons: Sequence[HostPython],
     index: ProjectIndex,
     metadata: MetadataReader,
-    likely: Likely | None,
 ) -> tuple[list[RepoDataRecord], PyPISource]:
     target = host_target(tuple(python.version for python in pythons))
-    host, source = HostSource(pythons), PyPISource(index, metadata, target, likely)
+    host, source = HostSource(pythons), PyPISource(index, metadata, target)
     for spec in specs:
         source.limit(spec.name, Demand(spec.version, spec.pre_releases))
     roots = ["python", *dict.fromkeys(spec.match_spec() for spec in specs)]

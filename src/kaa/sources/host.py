@@ -37,6 +37,7 @@ print(json.dumps({
     "prefix": sys.base_prefix,
 }))
 """
+_KEYS = frozenset({"version", "implementation", "free_threaded", "executable", "prefix"})
 _TIMEOUT = 10.0
 """Seconds after which an interpreter that does not answer counts as broken."""
 
@@ -46,7 +47,7 @@ def find_host_pythons(layout: Layout) -> tuple[HostPython, ...]:
     memory = layout.metadata / "interpreters.json"
     remembered = _remembered(memory)
     files = {str(path): _fingerprint(path) for path in _candidates()}
-    unknown = [path for path, mark in files.items() if remembered.get(path, {}).get("mark") != mark]
+    unknown = [path for path, mark in files.items() if _mark(remembered.get(path)) != mark]
     if unknown:
         with ThreadPoolExecutor(4) as pool:
             answers = dict(zip(unknown, pool.map(_ask, unknown), strict=True))
@@ -74,9 +75,11 @@ def _candidates() -> list[Path]:
     for path in paths:
         try:
             real = path.resolve(strict=True)
+            if not real.is_file():  # to open a pipe would wait for its other end
+                continue
             with real.open("rb") as file:
                 script = file.read(2) == b"#!"
-        except OSError:
+        except (OSError, RuntimeError):  # the latter for links in a circle, before Python 3.13
             continue
         # A script answers for whatever it starts from where it stands (pyenv's shims do): what it
         # would start is found by its own path.
@@ -102,7 +105,16 @@ def _ask(path: str) -> dict[str, Any] | None:
         answer = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return answer if isinstance(answer, dict) else None
+    return answer if isinstance(answer, dict) and answer.keys() >= _KEYS else None
+
+
+def _mark(remembered: Any) -> list[int] | None:
+    """Return the fingerprint in an entry of the memory file, None for what is no such entry."""
+    if not isinstance(remembered, dict) or "answer" not in remembered:
+        return None
+    answer = remembered["answer"]
+    known = answer is None or (isinstance(answer, dict) and answer.keys() >= _KEYS)
+    return remembered.get("mark") if known else None
 
 
 def _usable(answer: dict[str, Any] | None) -> HostPython | None:

@@ -20,7 +20,7 @@ from kaa.sources.versions import conda_version, is_exact, is_pre_release, python
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from rattler import PackageName, RepoDataRecord, Subdir
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 FIRST_WINDOW = 1
 GROWTH = 4
-LARGEST_GUESS = 50_000_000
-"""Bytes of the largest wheel that is worth fetching before it is known to be needed."""
 
 
 class Demand(NamedTuple):
@@ -80,23 +78,12 @@ class Project:
 
 
 class PyPISource:
-    """The ``RepoDataSource`` (rattler's protocol) of Python package indexes.
+    """The ``RepoDataSource`` (rattler's protocol) of Python package indexes."""
 
-    ``likely`` is told of each wheel that is almost certain to be part of the answer: the newest
-    that satisfies its first demand, when it fits every Python that may be chosen.
-    """
-
-    def __init__(
-        self,
-        index: ProjectIndex,
-        metadata: MetadataReader,
-        target: Target,
-        likely: Callable[[RepoDataRecord, IndexFile], None] | None = None,
-    ) -> None:
+    def __init__(self, index: ProjectIndex, metadata: MetadataReader, target: Target) -> None:
         self._index = index
         self._metadata = metadata
         self._target = target
-        self._likely = likely
         self._limits: dict[str, list[Demand]] = {}
         self._demands: dict[str, dict[Demand, None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -270,16 +257,9 @@ class PyPISource:
             identity = wheel_identity(wheel.file)
             record = wheel_record(project.name, version, wheel.file, identity, needed, python)
             project.offered[version].append(record)
-            if self._likely and first and wheel.python == "*" and _is_moderate(wheel.file):
-                self._likely(record, wheel.file)
         return True
 
     def _note(self, dependency: Dependency) -> None:
         self.demand(dependency.name, Demand(dependency.version, dependency.pre_releases))
         if dependency.extras and dependency.condition != ALWAYS:
             self._hiding.add((dependency.name, dependency.extras))
-
-
-def _is_moderate(file: IndexFile) -> bool:
-    """Say whether a wheel is small enough to be fetched on a guess."""
-    return file.size is not None and file.size <= LARGEST_GUESS

@@ -38,7 +38,8 @@ class Target:
             major, number = (int(part) for part in minor.split("."))
             version = (major, number)
             tags = [
-                *cpython_tags(version, platforms=self.platform_tags),
+                # the ABI is said, because packaging would take that of the Python kaa runs on
+                *cpython_tags(version, [f"cp{major}{number}"], self.platform_tags),
                 *compatible_tags(version, f"cp{major}{number}", self.platform_tags),
             ]
             ranks[minor] = {str(tag): rank for rank, tag in enumerate(tags)}

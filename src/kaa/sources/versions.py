@@ -77,6 +77,7 @@ def is_exact(spec: str) -> bool:
 def readable_specs(text: str) -> str:
     """Return ``text`` with the specs of :func:`version_spec` in it said as people write them."""
     text = _ANY_LOCAL.sub(r"==\1", text)
+    text = re.sub(r"(\S+) (\S+)\[extras=\[([^\]]*)\]\]", r"\1[\3] \2", text)
     text = re.sub(r">=([0-9][^,|\s]*?)\.0\.0\.0\.1dev(?:,!=[0-9.!]+post\*)*", r">\1", text)
     text = re.sub(r"<([0-9][^,|\s]*?)\.0\.0\.0\.1dev", r"<=\1", text)
     return re.sub(r"([<>]=?[0-9][^,|\s]*?)(?:\+dev|dev|a0)(?=[,|\s)\]]|$)", r"\1", text)

@@ -38,6 +38,15 @@ PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 """The prefix that conda packages are built with; the linker replaces it."""
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _INSTALLER = b"kaa\n"
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    _inflate.error,
+    struct.error,
+    EOFError,
+    RuntimeError,  # zipfile's for encrypted members and unknown compression
+    OverflowError,  # of sizes that no file has
+)
 _O_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
@@ -116,7 +125,7 @@ def _with_placeholder(script: bytes) -> tuple[bytes, bool]:
     if not script.startswith((b"#!python", b"#!pythonw")):
         return script, False
     line, separator, rest = script.partition(b"\n")
-    arguments = line.partition(b" ")[2]
+    arguments = line.partition(b" ")[2].strip()
     shebang = f"#!{PLACEHOLDER}/bin/python".encode() + (b" " + arguments if arguments else b"")
     return shebang + separator + rest, True
 
@@ -192,7 +201,8 @@ def _from_site_packages(path: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    return '"' + path.replace('"', '""') + '"' if "," in path or '"' in path else path
+    special = any(character in path for character in ',"\r\n')
+    return '"' + path.replace('"', '""') + '"' if special else path
 
 
 def _write_info(

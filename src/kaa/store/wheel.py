@@ -8,6 +8,7 @@ layout (absolute paths, ``..``, links, reserved directories) is refused.
 from __future__ import annotations
 
 import configparser
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -23,6 +24,8 @@ SCRIPTS = "python-scripts"
 _RESERVED = frozenset({"conda-meta", "info", "pyvenv.cfg", SITE_PACKAGES, SCRIPTS})
 """What the data scheme of a wheel must not write to: these belong to the environment itself."""
 _SCHEMES = frozenset({"purelib", "platlib", "scripts", "data", "headers"})
+_COMMAND = re.compile(r"[^\s/\\:=.][^/\\:=\n]*")
+_OBJECT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,7 @@ def read_wheel(archive: zipfile.ZipFile, filename: str) -> Wheel:
         if info.is_dir() or info.filename in skipped:
             continue
         members.append(_place(info, data_prefix, name, filename))
-    paths = [member.path for member in members]
-    if len(set(paths)) != len(paths):
-        raise _refused(filename, "two of its files have the same place")
+    _check_places([member.path for member in members], filename)
     return Wheel(dist_info, tuple(members), _entry_points(archive, dist_info, filename))
 
 
@@ -98,6 +99,18 @@ def _place(info: zipfile.ZipInfo, data_prefix: str, name: str, filename: str) ->
     return Member(info, f"{SITE_PACKAGES}/{rest}", executable, script=False)
 
 
+def _check_places(paths: list[str], filename: str) -> None:
+    places = set(paths)
+    if len(places) != len(paths):
+        raise _refused(filename, "two of its files have the same place")
+    directories = {path.rpartition("/")[0] for path in paths}
+    for directory in directories:
+        while directory:
+            if directory in places:
+                raise _refused(filename, f"{directory!r} is a file and a directory")
+            directory = directory.rpartition("/")[0]
+
+
 def _find_dist_info(archive: zipfile.ZipFile, filename: str, name: str) -> str:
     tops = {
         PurePosixPath(path).parts[0]
@@ -109,11 +122,13 @@ def _find_dist_info(archive: zipfile.ZipFile, filename: str, name: str) -> str:
         raise _refused(filename, f"it has {len(found)} .dist-info directories instead of one")
     if _plain(found[0].split("-")[0]) != _plain(name):
         raise _refused(filename, f"its metadata are those of another project ({found[0]})")
+    if f"{found[0]}/METADATA" not in archive.NameToInfo:
+        raise _refused(filename, f"it has no {found[0]}/METADATA file")
     return found[0]
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "_").replace(".", "_")
+    return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def _check_wheel_version(archive: zipfile.ZipFile, dist_info: str, filename: str) -> None:
@@ -133,6 +148,8 @@ def _check_wheel_version(archive: zipfile.ZipFile, dist_info: str, filename: str
 def _entry_points(archive: zipfile.ZipFile, dist_info: str, filename: str) -> tuple[str, ...]:
     try:
         text = archive.read(f"{dist_info}/entry_points.txt").decode("utf-8")
+    except UnicodeDecodeError:
+        raise _refused(filename, "its entry_points.txt is not UTF-8") from None
     except KeyError:
         return ()
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
@@ -141,16 +158,16 @@ def _entry_points(archive: zipfile.ZipFile, dist_info: str, filename: str) -> tu
         parser.read_string(text)
     except configparser.Error as error:
         raise _refused(filename, f"its entry_points.txt cannot be read ({error})") from None
-    points = []
+    points = {}
     for group in ("console_scripts", "gui_scripts"):
         if not parser.has_section(group):
             continue
         for name, value in parser.items(group):
-            target = value.partition("[")[0].strip()  # without extras: pip installs those too
-            if "/" in name or "\\" in name or name in (".", "..") or ":" not in target:
+            found = _OBJECT.fullmatch(value.partition("[")[0].strip())  # pip ignores extras, too
+            if not _COMMAND.fullmatch(name) or found is None:
                 raise _refused(filename, f"its entry point {name!r} = {value!r} is not usable")
-            points.append(f"{name} = {target}")
-    return tuple(sorted(points))
+            points[name] = f"{name} = {found[1]}:{found[2]}"
+    return tuple(points[name] for name in sorted(points))
 
 
 def _refused(filename: str, why: str) -> UnsafeArchiveError:

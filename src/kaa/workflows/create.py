@@ -28,7 +28,7 @@ from kaa.sources.metadata import MetadataReader
 from kaa.store.disk import check_writable, writing
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import check_absent, commit_first_generation
-from kaa.transaction.fetch import WheelFetcher, is_cached, provide_host_python
+from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
 from kaa.workflows.tolerance import tolerated
@@ -65,7 +65,6 @@ class Supply:
 
     client: Client
     metadata: MetadataReader
-    fetcher: WheelFetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,11 @@ class Creation:
 
 @asynccontextmanager
 async def prepare_create(
-    request: CreateRequest, layout: Layout, progress: Progress, *, agreed: bool = False
+    request: CreateRequest, layout: Layout, progress: Progress
 ) -> AsyncIterator[Creation]:
     """Solve the request and say what is going to be done, for :func:`carry_out_create`.
 
-    ``agreed`` says that nobody is going to be asked about the plan: then downloads begin while
-    the solve is still going on. Raises :class:`~kaa.model.errors.RequestError` for a wrong request,
+    Raises :class:`~kaa.model.errors.RequestError` for a wrong request,
     :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
@@ -106,7 +104,7 @@ async def prepare_create(
     clear_leftovers(layout, prefix)
     pythons = find_host_pythons(layout)
     async with _open_supply(layout) as supply:
-        solution = await _solve(specs, pythons, layout, supply, progress, early=agreed)
+        solution = await _solve(specs, pythons, layout, supply, progress)
         manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
         plan = _plan(prefix, solution, specs, layout, supply)
         yield Creation(plan, prefix, manifest, specs, solution, supply)
@@ -145,8 +143,7 @@ async def _open_supply(layout: Layout) -> AsyncIterator[Supply]:
     with at_work(layout):
         async with Client(load_settings(os.environ)) as client:
             metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
-            async with WheelFetcher(layout, client, metadata) as fetcher:
-                yield Supply(client, metadata, fetcher)
+            yield Supply(client, metadata)
 
 
 async def _solve(
@@ -155,13 +152,10 @@ async def _solve(
     layout: Layout,
     supply: Supply,
     progress: Progress,
-    *,
-    early: bool = False,
 ) -> Solution:
     index = ProjectIndex(supply.client, supply.client.settings, layout.metadata, progress)
-    likely = supply.fetcher.begin if early else None
     try:
-        return await solve(specs, pythons, index, supply.metadata, likely)
+        return await solve(specs, pythons, index, supply.metadata)
     finally:
         progress.finish(Phase.METADATA)
 
@@ -205,7 +199,8 @@ async def _build(creation: Creation, layout: Layout, progress: Progress) -> None
         for record in solution.records
         if record.url in solution.files
     ]
-    await creation.supply.fetcher.finish(wheels, progress)
+    supply = creation.supply
+    await fetch_wheels(wheels, layout, supply.client, supply.metadata, progress)
     await _link(creation, layout, progress)
 
 
