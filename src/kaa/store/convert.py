@@ -41,7 +41,7 @@ _INSTALLER = b"kaa\n"
 _DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
-    _inflate.error,
+    _INFLATE_ERROR,
     struct.error,
     EOFError,
     RuntimeError,  # zipfile's for encrypted members and unknown compression
@@ -62,7 +62,7 @@ def convert_wheel(wheel_path: Path, filename: str, target: Path, index: dict[str
             wheel = read_wheel(archive, filename)
             with wheel_path.open("rb") as file, _mapped(file.fileno()) as data:
                 entries = _write_members(wheel, data, target, filename)
-    except (zipfile.BadZipFile, zlib.error, _INFLATE_ERROR, struct.error, EOFError) as error:
+    except _DAMAGES as error:
         raise UnsafeArchiveError(
             f"the wheel {filename} is damaged",
             cause=str(error),

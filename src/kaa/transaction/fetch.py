@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
 
-_DOWNLOADS = 16
-"""Wheels on their way at once."""
+_DOWNLOADS = 5
+"""Wheels on their way at once: few, so that the first is soon there to be converted."""
 
 
 def is_cached(layout: Layout, record: RepoDataRecord) -> bool:

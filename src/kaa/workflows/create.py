@@ -106,7 +106,7 @@ async def prepare_create(
     async with _open_supply(layout) as supply:
         solution = await _solve(specs, pythons, layout, supply, progress)
         manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
-        plan = _plan(prefix, solution, specs, layout, supply)
+        plan = _plan(prefix, solution, specs, layout)
         yield Creation(plan, prefix, manifest, specs, solution, supply)
 
 
@@ -160,9 +160,7 @@ async def _solve(
         progress.finish(Phase.METADATA)
 
 
-def _plan(
-    prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Layout, supply: Supply
-) -> Plan:
+def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Layout) -> Plan:
     asked = {spec.name for spec in specs}
     additions = []
     for record in solution.records:
@@ -178,11 +176,7 @@ def _plan(
             size=record.size,
             requested=name in asked,
         )
-        # What this run has begun to fetch may be in the cache by now, but it was not before.
-        file = solution.files.get(record.url)
-        local = file is None or (
-            is_cached(layout, record) and not supply.fetcher.has_begun(file.url)
-        )
+        local = record.url not in solution.files or is_cached(layout, record)
         additions.append(Addition(package, 0 if local else record.size or 0))
     minor = solution.python.minor
     names = {addition.package.name for addition in additions}
@@ -240,7 +234,7 @@ async def build_overlay(
     solution = await _solve(specs, [python], layout, supply, progress)
     texts = tuple(spec.text for spec in specs)
     manifest = Manifest(prefix.name, texts, DEFAULT_SOURCES, "kernel overlay", _now())
-    plan = _plan(prefix, solution, specs, layout, supply)
+    plan = _plan(prefix, solution, specs, layout)
     creation = Creation(plan, prefix, manifest, specs, solution, supply)
     try:
         await _build(creation, layout, progress)
