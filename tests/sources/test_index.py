@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 def look_up(
     cache: Path, name: str, *indexes: Index, offline: bool = False, retries: int = 0
-) -> Releases | None:
+) -> Releases | MergedReleases | None:
     settings = NetworkSettings(indexes=indexes, timeout=5, retries=retries, offline=offline)
 
-    async def main() -> Releases | None:
+    async def main() -> Releases | MergedReleases | None:
         async with Client(settings, backoff=0.01) as client:
             return await ProjectIndex(client, settings, cache).releases(name)
 
     return asyncio.run(main())
 
 
-def versions(releases: Releases | None) -> list[str]:
+def versions(releases: Releases | MergedReleases | None) -> list[str]:
     assert releases is not None
     return [release.version for release in releases]
 
