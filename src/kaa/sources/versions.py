@@ -78,7 +78,7 @@ def readable_specs(text: str) -> str:
     """Return ``text`` with the specs of :func:`version_spec` in it said as people write them."""
     text = _ANY_LOCAL.sub(r"==\1", text)
     text = re.sub(r"(\S+) (\S+)\[extras=\[([^\]]*)\]\]", r"\1[\3] \2", text)
-    text = re.sub(r">=([0-9][^,|\s]*?)\.0\.0\.0\.1dev(?:,!=[0-9.!]+post\*)*", r">\1", text)
+    text = re.sub(r">=([0-9][^,|\s]*?)\.0\.0\.0\.1dev(?:,!=[0-9a-z.!]+post\*)*", r">\1", text)
     text = re.sub(r"<([0-9][^,|\s]*?)\.0\.0\.0\.1dev", r"<=\1", text)
     return re.sub(r"([<>]=?[0-9][^,|\s]*?)(?:\+dev|dev|a0)(?=[,|\s)\]]|$)", r"\1", text)
 
@@ -110,7 +110,9 @@ def _term(specifier: Specifier, *, local: bool) -> str:
         return f">={low},{_release_prefix(version)}.*"
     if operator == ">" and not version.is_postrelease and not version.is_devrelease:
         # `>1.0` leaves out 1.0's own post-releases
-        posts = [f"!={_without_zeros(version)}{zeros}.post*" for zeros in _ZEROS] if local else []
+        final = not version.is_prerelease
+        bases = [_without_zeros(version) + zeros for zeros in _ZEROS] if final else [said]
+        posts = [f"!={base}.post*" for base in bases] if local else []
         return ",".join([f">={high}" if local else f">{said}", *posts])
     if not local or version.local:
         return f"{'==' if operator == '===' else operator}{said}"
