@@ -21,7 +21,7 @@ from wheels import build_wheel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kaa.sources.page_cache import Releases
+    from kaa.sources.page_cache import MergedReleases, Releases
 
 
 def look_up(
