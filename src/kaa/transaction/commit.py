@@ -45,7 +45,7 @@ def check_absent(prefix: Prefix) -> None:
 def commit_first_generation(prefix: Prefix, staging: Path, manifest: Manifest) -> int:
     """Make ``staging`` the first generation of the new environment and return its number.
 
-    Everything is on disk before the link appears. Raises :class:`EnvironmentExistsError` when
+    Everything is in place before the link appears. Raises :class:`EnvironmentExistsError` when
     another process was faster.
     """
     with writing(prefix.path):

@@ -245,10 +245,16 @@ async def build_overlay(
 
 def _announce(prefix: Prefix, layout: Layout) -> None:
     """Let Jupyter, conda and editors know of the environment."""
-    with tolerated(f"{prefix.name} is not on conda's list", conda_environments_file()):
-        register(layout, prefix.path)
-    with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
-        write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
+    with (
+        tolerated(f"{prefix.name} is not known to Jupyter and conda", layout.locks),
+        locked(layout, "environments"),
+    ):
+        if not prefix.path.is_symlink():
+            return  # another process has removed it already
+        with tolerated(f"{prefix.name} is not on conda's list", conda_environments_file()):
+            register(layout, prefix.path)
+        with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
+            write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
 
 
 def _now() -> str:
