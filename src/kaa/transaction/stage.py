@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
 STAGING = ".new-"
+_PATIENCE = 2.0
+"""Seconds that the last of the pauses lasts at most, before the rest is left to the next run."""
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def staging_directory(prefix: Prefix, layout: Layout) -> Iterator[Path]:
     try:
         yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove_for_good(staging)
         with locked(layout, "environments"):
             _remove_empty(prefix)
 
@@ -99,6 +102,19 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         if not task.cancelled():
             task.exception()  # whatever it was, the cancellation is what matters now
         raise
+
+
+def _remove_for_good(staging: Path) -> None:
+    """Remove what is left, until it stays away.
+
+    When one package cannot be linked, rattler's threads go on with the others for a moment, and
+    would make again what was removed under their hands.
+    """
+    pause = 0.02
+    while staging.exists() and pause < _PATIENCE:
+        shutil.rmtree(staging, ignore_errors=True)
+        time.sleep(pause)
+        pause *= 2
 
 
 def _remove_empty(prefix: Prefix) -> None:
