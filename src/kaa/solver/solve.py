@@ -136,9 +136,10 @@ async def _solve_for(
         source.limit(spec.name, Demand(spec.version, spec.pre_releases))
     roots = ["python", *dict.fromkeys(spec.match_spec() for spec in specs)]
     while True:
-        hidden = [f'{name}[when="python <{NEVER}"]' for name in sorted(source.hidden_names())]
-        records, refusal = await _ask(host, source, [*roots, *hidden])
-        if await source.settle():
+        hidden = source.hidden_names()
+        named = [f'{name}[when="python <{NEVER}"]' for name in sorted(hidden)]
+        records, refusal = await _ask(host, source, [*roots, *named])
+        if await source.settle() or source.hidden_names() != hidden:
             continue
         if records is not None:
             return records, source

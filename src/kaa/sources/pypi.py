@@ -66,15 +66,8 @@ class Project:
     """Versions that cannot be used on the target, and why."""
     unreadable: set[str] = field(default_factory=set)
     """Versions whose metadata are broken."""
-    extras: dict[str, set[str]] = field(default_factory=dict)
-    """The names that each extra of any offered version leads to."""
-
-    def needed_by_extras(self, extras: Iterable[str]) -> set[str]:
-        """Return the names that these extras lead to."""
-        names = set().union(*(self.extras.get(extra, set()) for extra in extras))
-        if self.name in names:  # an extra made of other extras: which ones makes no difference
-            names = names.union(*self.extras.values())
-        return names - {self.name}
+    extras: dict[str, set[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
+    """What each extra of any offered version leads to: names, and the extras asked of them."""
 
 
 class PyPISource:
@@ -113,10 +106,17 @@ class PyPISource:
         rattler 0.28 does not ask for what such extras depend on, so the solve has to name it.
         """
         names: set[str] = set()
-        for name, extras in self._hiding:
+        todo, seen = list(self._hiding), set(self._hiding)
+        while todo:
+            name, extras = todo.pop()
             project = self.projects.get(name)
-            if project is not None:
-                names |= project.needed_by_extras(extras)
+            if project is None:
+                continue
+            for extra in extras:
+                found = project.extras.get(extra, set())
+                names |= {inner for inner, _ in found}
+                todo += found - seen
+                seen |= found
         return names
 
     async def fetch_package_records(
@@ -249,7 +249,8 @@ class PyPISource:
         for dependency in needed:
             self._note(dependency)
             if dependency.extra:
-                project.extras.setdefault(dependency.extra, set()).add(dependency.name)
+                leads = (dependency.name, dependency.extras)
+                project.extras.setdefault(dependency.extra, set()).add(leads)
         requires = python_spec(metadata.requires_python)
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
