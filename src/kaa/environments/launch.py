@@ -47,7 +47,7 @@ def find_program(
     if refused is not None:
         raise _not_executable(refused, f"make it executable (chmod +x {refused})")
     raise ProgramNotFoundError(
-        f"There is no program {program!r} in the environment, nor on PATH",
+        f"there is no program {program!r} in the environment, nor on PATH",
         hint=_what_instead(program, generation, windows),
     )
 
