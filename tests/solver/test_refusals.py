@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
 from kaa.model.errors import (
     ConflictError,
+    NoAnswerError,
     NoInterpreterError,
     NoMatchingVersionError,
     NoWheelError,
@@ -112,3 +114,20 @@ def test_an_interpreter_that_is_not_there(universe: Universe) -> None:
     assert "`python=3.7`" in error.message
     assert "3.13.0, 3.12.1" in str(error.cause)
     assert isinstance(refusal(universe, "numpy", pythons=()), NoInterpreterError)
+
+
+def test_a_solver_that_comes_to_no_end_is_left(
+    universe: Universe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The one fault that cannot be had on demand: rattler searching for ever.
+    universe.add("a", "1")
+
+    async def never(*_arguments: object, **_named: object) -> list[object]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr("rattler.solve", never)
+    monkeypatch.setattr("kaa.solver.solve._PATIENCE", 0.05)
+    with pytest.raises(NoAnswerError) as caught:
+        universe.solve("a")
+    assert caught.value.hint and "silent" in str(caught.value.cause)

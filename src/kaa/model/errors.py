@@ -106,6 +106,10 @@ class ConflictError(SolveError):
     """Requirements that cannot be satisfied together."""
 
 
+class NoAnswerError(SolveError):
+    """The solver came to no end."""
+
+
 # --- sources and the network (5) -----------------------------------------------------------
 
 

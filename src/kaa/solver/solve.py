@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kaa.model.errors import ConflictError, NoInterpreterError
+from kaa.model.errors import ConflictError, NoAnswerError, NoInterpreterError
 from kaa.solver.explain import explain
 from kaa.sources.host import HostSource
 from kaa.sources.pypi import Demand, PyPISource
 from kaa.sources.target import host_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from rattler import RepoDataRecord
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kaa.store.host_python import HostPython
 
 _WORDS = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+_PATIENCE = 30.0
+"""Seconds without any question to a source after which a solve counts as stuck."""
 NEVER = "0dev"
 """A version that no Python is older than."""
 
@@ -68,6 +70,8 @@ async def solve(
             records, _ = await _solve_for(packages, allowed, index, metadata)
         except ConflictError as error:
             refusal = error
+        except NoAnswerError:
+            pass  # each Python for itself is a simpler question
         else:
             first = _chosen_python(records, allowed).minor
             minors.sort(key=lambda minor: minor != first)
@@ -157,8 +161,9 @@ async def _ask(
     import rattler
     from rattler.exceptions import GatewayError, SolverError
 
+    solving = rattler.solve([host, source], list(specs), platforms=["noarch"])
     try:
-        return await rattler.solve([host, source], list(specs), platforms=["noarch"]), ""
+        return await _while_it_moves(solving, source), ""
     except SolverError as error:
         return None, str(error)
     except GatewayError as error:
@@ -169,3 +174,29 @@ async def _ask(
         if type(error).__name__ != "RustPanic":
             raise
         return None, ""
+
+
+async def _while_it_moves(
+    solving: Coroutine[Any, Any, list[RepoDataRecord]], source: PyPISource
+) -> list[RepoDataRecord]:
+    """Await ``solving`` as long as it asks the source for something now and then.
+
+    Very few requests make rattler 0.28 search for ever, which its own ``timeout`` does not end.
+    Raises :class:`~kaa.model.errors.NoAnswerError`; its thread is left to itself.
+    """
+    import asyncio
+
+    task = asyncio.ensure_future(solving)
+    seen = -1
+    try:
+        while not (await asyncio.wait([task], timeout=_PATIENCE))[0]:
+            if source.idle and source.asked == seen:
+                raise NoAnswerError(
+                    "the solver does not come to an end",
+                    cause=f"it has been silent for {_PATIENCE:.0f} seconds",
+                    hint="ask for fewer packages at once, or give more of their versions",
+                )
+            seen = source.asked
+    finally:
+        task.cancel()
+    return task.result()

@@ -84,6 +84,9 @@ class PyPISource:
         self.unknown: set[str] = set()
         self.failure: Exception | None = None
         """The first error of the index: rattler passes on what an error says, not the error."""
+        self.asked = 0
+        """How many questions the solver has asked."""
+        self._answered = 0
         self._files: dict[str, IndexFile] = {}
         self._hiding: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -125,6 +128,7 @@ class PyPISource:
         """Return what the project offers at the moment (rattler's protocol)."""
         if str(platform) != "noarch" or name.normalized == "python":
             return []
+        self.asked += 1
         try:
             project = await self._open(name.normalized)
             if project is None:
@@ -133,9 +137,16 @@ class PyPISource:
         except Exception as error:
             self.failure = self.failure or error
             raise
+        finally:
+            self._answered += 1
         # in an order that does not depend on which answer of the index came first
         offered = sorted(project.offered.items())
         return [record for _, records in offered for record in records]
+
+    @property
+    def idle(self) -> bool:
+        """Whether every question of the solver has its answer."""
+        return self.asked == self._answered
 
     def package_names(self, platform: Subdir) -> list[str]:
         """Return nothing: an index is asked for one name at a time (rattler's protocol)."""
