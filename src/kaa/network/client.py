@@ -337,12 +337,14 @@ async def _receive(
     response: httpx.Response, partial: PartialFile, size: int | None, report: Callable[[int], None]
 ) -> None:
     """Write the body into ``partial``, a block at a time and off the event loop."""
+    from kaa.network.transport import raw_body
+
     encoded = "content-encoding" in response.headers
     announced = None if encoded else response.headers.get("content-length")
     wanted = int(announced) if announced else size
     buffer: list[bytes] = []
     buffered = 0
-    async for chunk in response.aiter_bytes() if encoded else response.aiter_raw():
+    async for chunk in response.aiter_bytes() if encoded else raw_body(response, _BLOCK):
         _heed_cancellation()
         buffer.append(chunk)
         buffered += len(chunk)

@@ -157,6 +157,20 @@ def _rust_transport(
         return None
 
 
+async def raw_body(response: httpx.Response, block: int) -> AsyncIterator[bytes]:
+    """Yield a body as it came, in parts of up to ``block`` bytes where the transport can.
+
+    The fewer parts, the less often the event loop has to wait for threads that unpack wheels.
+    """
+    inner = response.extensions.get("pyreqwest_response")
+    if inner is None:
+        async for chunk in response.aiter_raw():
+            yield chunk
+        return
+    while (part := await inner.body_reader.read(block)) is not None:
+        yield bytes(part)
+
+
 class _TimedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport with its time-outs set here, where the other transport has them too."""
 

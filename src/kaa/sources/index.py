@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
@@ -125,7 +124,9 @@ def _details(content: bytes, kind: str, project: str) -> dict[str, Any]:
     if kind == "text/html" or kind.endswith("+html"):
         return _details_of_html(content.decode("utf-8", "replace"), project)
     if kind.endswith("json"):
-        details: dict[str, Any] = json.loads(content)
+        import orjson
+
+        details: dict[str, Any] = orjson.loads(content)
         version = str(details["meta"]["api-version"])
         if version.partition(".")[0] != "1":
             raise ValueError(f"version {version} of the index API is not known")

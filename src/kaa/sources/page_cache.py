@@ -101,10 +101,10 @@ class Page:
 
 def encode(versions: Iterable[tuple[str, Sequence[RawFile]]]) -> Releases:
     """Return versions, newest first, with their files in the form that the cache keeps."""
-    dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-    lines = [dumps(version) for version in versions]
-    text = "".join(f"{line}\n" for line in lines)
-    return Releases(len(lines), text.encode())
+    import orjson
+
+    lines = [orjson.dumps(version, option=orjson.OPT_APPEND_NEWLINE) for version in versions]
+    return Releases(len(lines), b"".join(lines))
 
 
 def read_page(path: Path, now: float | None = None) -> Page | None:
