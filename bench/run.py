@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contest import BenchError, Result, Sample, Work, compete, median
+from link import limited_link
 from machine import describe_machine
 from workplace import PACKAGES, Workplace, find_workplace
 
@@ -26,7 +27,9 @@ DEMO = "demo"
 SHORT = 4
 """How many times more often what takes milliseconds is repeated."""
 NEEDED = 1_300_000_000
-"""Bytes of disk for one repetition of the cold row, both contestants together."""
+"""Bytes of disk for one repetition of a cold row, both contestants together."""
+MEGABITS = 100.0
+"""The speed of the link in the row of that name, a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +67,26 @@ def _warm(place: Workplace, repetitions: int) -> Result:
 
 
 def _cold(place: Workplace, repetitions: int) -> Result:
+    return _from_nothing(place, repetitions, "cold")
+
+
+def _link(place: Workplace, repetitions: int) -> Result:
+    with limited_link(MEGABITS) as proxy:
+        return _from_nothing(place.behind(proxy), repetitions, "link")
+
+
+def _from_nothing(place: Workplace, repetitions: int, name: str) -> Result:
     # A new cache each time; the old ones are deleted at the very end (see README.md).
     if shutil.disk_usage(place.root).free < repetitions * NEEDED:
         raise BenchError(f"{repetitions * NEEDED / 1e9:.0f} GB of free disk are needed")
     result = compete(
-        lambda n: [place.kaa_create(f"cold{n}", "cold")],
-        lambda n: place.uv_create(f"uv-cache{n}", f"uv-cold{n}"),
+        lambda n: [place.kaa_create(f"{name}{n}", "demo")],
+        lambda n: place.uv_create(f"uv-{name}-cache{n}", f"uv-{name}{n}"),
         repetitions,
     )
     for n in range(repetitions):
-        place.check_same(f"cold{n}", "cold", f"uv-cold{n}")
-    place.check_works("cold0", "cold")
+        place.check_same(f"{name}{n}", "demo", f"uv-{name}{n}")
+    place.check_works(f"{name}0", "demo")
     return result
 
 
@@ -94,6 +106,7 @@ UV = "uv venv + uv pip install"
 ROWS = (
     Row("warm", f"{CREATION}, warm caches", UV, 1.2, True, _warm),
     Row("cold", "the same, cold caches", UV, 1.2, True, _cold),
+    Row("link", f"the same, over a link of {MEGABITS:.0f} Mbit/s", UV, 1.2, True, _link),
     Row(
         "run",
         "kaa run -n demo true",

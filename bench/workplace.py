@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,10 +40,15 @@ class Workplace:
     uv: str
     interpreter: Path
     python_spec: str
+    proxy: str | None = None
+
+    def behind(self, proxy: str) -> Workplace:
+        """Return the same place where everything is fetched through ``proxy``, a URL."""
+        return replace(self, proxy=proxy)
 
     def kaa_command(self, kaa_root: str, *arguments: str) -> Command:
         """Return kaa at work below the root directory ``kaa_root``."""
-        environ = _environment(self.root) | {"KAA_ROOT": str(self.root / kaa_root)}
+        environ = self._environ() | {"KAA_ROOT": str(self.root / kaa_root)}
         return Command((*self.kaa, *arguments), environ)
 
     def kaa_create(self, kaa_root: str, name: str) -> Command:
@@ -53,7 +58,7 @@ class Workplace:
 
     def uv_create(self, cache: str, name: str) -> tuple[Command, ...]:
         """Return the same with uv: its own defaults, with the same interpreter."""
-        environ = _environment(self.root) | {"UV_CACHE_DIR": str(self.root / cache)}
+        environ = self._environ() | {"UV_CACHE_DIR": str(self.root / cache)}
         prefix = str(self.root / name)
         install = ("pip", "install", "-q", "--python", prefix, *PACKAGES)
         return (
@@ -64,6 +69,9 @@ class Workplace:
     def plain(self, *arguments: str) -> Command:
         """Return any other program, in the same surroundings."""
         return Command(arguments, _environment(self.root))
+
+    def _environ(self) -> dict[str, str]:
+        return _environment(self.root) | ({"HTTPS_PROXY": self.proxy} if self.proxy else {})
 
     def check_same(self, kaa_root: str, name: str, uv_name: str) -> None:
         """Raise :class:`BenchError` unless both environments have the same packages."""
