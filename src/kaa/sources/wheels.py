@@ -27,23 +27,7 @@ def choose_wheels(
     ``yanked`` allows yanked files, as an exact pin does. The wheel for the newest Python comes
     first.
     """
-    best: dict[str, tuple[int, IndexFile]] = {}
-    reasons: dict[str, None] = {}
-    for file in release.files:
-        if not file.filename.endswith(".whl"):
-            reasons.setdefault("it has no wheel, only a source distribution")
-            continue
-        if file.yanked is not None and not yanked:
-            reasons.setdefault(f"it was yanked{': ' * bool(file.yanked)}{file.yanked}")
-            continue
-        fits = target.fit(file.filename)
-        if not fits:
-            reasons.setdefault("it has no wheel for this platform and these Pythons")
-        for minor, rank in fits.items():
-            if not _python_allows(file.requires_python, target, minor):
-                reasons.setdefault(f"it requires Python {file.requires_python}")
-            elif minor not in best or _order(rank, file) < _order(*best[minor]):
-                best[minor] = (rank, file)
+    best, reasons = _best_for_each_python(release, target, yanked)
     if not best:
         return [], _most_telling(reasons)
     minors: dict[str, list[str]] = {}
@@ -59,6 +43,34 @@ def choose_wheels(
         python = "*" if everywhere else "|".join(f"{minor}.*" for minor in fitting)
         choices.append(WheelChoice(files[filename], python))
     return choices, None
+
+
+def _best_for_each_python(
+    release: Release, target: Target, yanked: bool
+) -> tuple[dict[str, tuple[int, IndexFile]], dict[str, None]]:
+    """Return for each minor version the best wheel with its rank, and why others are none."""
+    best: dict[str, tuple[int, IndexFile]] = {}
+    reasons: dict[str, None] = {}
+    for file in release.files:
+        if not file.filename.endswith(".whl"):
+            reasons.setdefault("it has no wheel, only a source distribution")
+            continue
+        if file.yanked is not None and not yanked:
+            reasons.setdefault(f"it was yanked{': ' * bool(file.yanked)}{file.yanked}")
+            continue
+        allowed = [m for m in target.minors if _python_allows(file.requires_python, target, m)]
+        if not allowed:  # more telling than that its tags do not fit, which then is no wonder
+            reasons.setdefault(f"it requires Python {file.requires_python}")
+            continue
+        fits = target.fit(file.filename)
+        if not fits:
+            reasons.setdefault("it has no wheel for this platform and these Pythons")
+        for minor, rank in fits.items():
+            if minor not in allowed:
+                reasons.setdefault(f"it requires Python {file.requires_python}")
+            elif minor not in best or _order(rank, file) < _order(*best[minor]):
+                best[minor] = (rank, file)
+    return best, reasons
 
 
 def _order(rank: int, file: IndexFile) -> tuple[int, list[int], str]:

@@ -29,10 +29,10 @@ def remove_environment(layout: Layout, name: str | None, prefix: Path | None) ->
     """
     found = find_environment(layout, name, prefix)
     info = read_info(found)
-    if not found.path.is_symlink():
+    if info.generation is None:
         raise UnsupportedError(
             f"{found.path} was not made by kaa",
-            cause="it is a directory of its own, not a link to a generation",
+            cause="it is no link to a generation",
             hint="remove it with the program that made it",
         )
     with locked(layout, "environments"):
