@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import SourceAnswerError, SourceUnreachableError
@@ -36,7 +37,13 @@ def _explain(error: BaseException) -> str:
     causes = details.get("causes") if isinstance(details, dict) else None
     if causes:
         return str(causes[-1].get("message", error))
-    return str(error) or type(error).__name__
+    said = str(error) or type(error).__name__
+    inner: BaseException | None = error
+    while inner is not None:  # httpx wraps what the system said several times
+        if isinstance(inner, OSError) and inner.errno is not None:
+            return os.strerror(inner.errno) if inner.errno > 0 else said
+        inner = inner.__cause__ or inner.__context__
+    return said
 
 
 def unreachable(url: str, error: Exception, waited: float) -> SourceUnreachableError:

@@ -150,7 +150,8 @@ def _rust_transport(
             builder = builder.identity_pem(_read(settings.client_certificate, "client certificate"))
         if not verify:
             builder = builder.danger_accept_invalid_certs(True)
-        return HttpxTransport(builder.build())
+        transport: httpx.AsyncBaseTransport = HttpxTransport(builder.build())
+        return transport
     except BuilderError:
         # Among others: a container without any system certificates. httpx brings its own, and
         # says better what is wrong with a file.
