@@ -40,8 +40,8 @@ def _explain(error: BaseException) -> str:
     said = str(error) or type(error).__name__
     inner: BaseException | None = error
     while inner is not None:  # httpx wraps what the system said several times
-        if isinstance(inner, OSError) and inner.errno is not None:
-            return os.strerror(inner.errno) if inner.errno > 0 else said
+        if isinstance(inner, ConnectionError) and inner.errno:
+            return os.strerror(inner.errno)
         inner = inner.__cause__ or inner.__context__
     return said
 
