@@ -217,7 +217,7 @@ def test_download(local_index: LocalIndex, tmp_path: Path) -> None:
     digest = hashlib.sha256(content).hexdigest()
     found = run(
         lambda client: client.download(
-            url, destination, sha256=digest, size=len(content), advance=told.append
+            url, destination, hashes={"sha256": digest}, size=len(content), advance=told.append
         )
     )
     assert found == digest
@@ -252,7 +252,7 @@ def test_a_file_shorter_than_promised(local_index: LocalIndex, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "promise", [{"sha256": "0" * 64}, {"hashes": {"sha512": "0" * 128}}, {"size": 5}]
+    "promise", [{"hashes": {"sha256": "0" * 64}}, {"hashes": {"sha512": "0" * 128}}, {"size": 5}]
 )
 def test_another_file_than_promised(
     local_index: LocalIndex, tmp_path: Path, promise: dict[str, Any]

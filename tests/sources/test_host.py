@@ -60,7 +60,7 @@ def test_what_is_no_interpreter_is_passed_over(layout: Layout, bin_directory: Pa
     assert not (bin_directory / "python3.11.ran").exists(), "scripts are not run"
 
 
-def test_an_interpreter_that_does_not_answer_is_passed_over_and_remembered(
+def test_an_interpreter_that_does_not_answer_is_passed_over_this_time(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
@@ -73,7 +73,17 @@ def test_an_interpreter_that_does_not_answer_is_passed_over_and_remembered(
     (prefix / "bin").mkdir()
     shutil.copy(real, prefix / "bin/python3")
     monkeypatch.setattr(host, "_TIMEOUT", 0.5)
-    assert host._ask(str(prefix / "bin/python3")) is None
+    answer = host._ask(str(prefix / "bin/python3"))
+    assert host._usable(answer) is None
+    assert host._mark({"mark": [1, 2, 3], "answer": answer}) is None  # so it is asked again
+
+
+def test_an_interpreter_that_is_interrupted_is_asked_again(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = str(Path(getattr(sys, "_base_executable", None) or sys.executable).resolve())
+    monkeypatch.setattr(host, "_QUESTION", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    assert host._mark({"mark": [1], "answer": host._ask(real)}) is None
 
 
 @pytest.mark.parametrize(

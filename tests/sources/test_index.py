@@ -312,3 +312,26 @@ print(sorted({{"httpx", "pyreqwest", "packaging", "mousebender", "distlib"}} & s
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert output.stdout == "['2.0', '1.0']\n[]\n"
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "demo-1.0-1/../../../../precious-py3-none-any.whl",
+        "demo-1.0-py3-none-any/../../x.whl",
+        "../demo-1.0-py3-none-any.whl",
+        "demo-1.0\\x-py3-none-any.whl",
+    ],
+)
+def test_a_file_name_that_is_a_path_does_not_count(
+    local_index: LocalIndex, tmp_path: Path, filename: str
+) -> None:
+    files = [
+        {"filename": filename, "url": "https://example.org/a.whl", "hashes": {}},
+        {"filename": "demo-2.0-py3-none-any.whl", "url": "file:///etc/passwd", "hashes": {}},
+        {"filename": "demo-3.0-py3-none-any.whl", "url": "https://example.org/b.whl", "hashes": {}},
+    ]
+    body = page(*files)
+    local_index.fail("*", Fault(body=body, content_type=JSON))
+    found = look_up(tmp_path / "c", "demo", make_index(local_index.url))
+    assert versions(found) == ["3.0"]  # 2.0 is a file of this machine, named by another

@@ -8,7 +8,8 @@ import pytest
 
 from kaa.model.distribution import CoreMetadata, IndexFile
 from kaa.model.errors import MetadataError
-from kaa.sources.records import dependencies, wheel_build, wheel_identity, wheel_record
+from kaa.sources.identity import identity
+from kaa.sources.records import dependencies, wheel_build, wheel_record
 from kaa.sources.target import Target, host_target
 from kaa.sources.versions import NO_VERSION
 
@@ -68,12 +69,12 @@ def test_what_is_no_requirement(text: str) -> None:
 def test_the_identity_without_a_usable_hash_is_that_of_the_url(given: str | None) -> None:
     hashes = {} if given is None else {"sha256": given}
     file = IndexFile("demo-1.0-py3-none-any.whl", URL, hashes)
-    assert wheel_identity(file) == hashlib.sha256(URL.encode()).hexdigest()
+    assert identity(file) == hashlib.sha256(URL.encode()).hexdigest()
 
 
 def test_the_identity_is_the_hash() -> None:
     file = IndexFile("demo-1.0-py3-none-any.whl", URL, {"sha256": "AB" * 32})
-    assert wheel_identity(file) == "ab" * 32
+    assert identity(file) == "ab" * 32
 
 
 @pytest.mark.parametrize("tag", ["py3./../../x", "py2.py3", "cp312"])

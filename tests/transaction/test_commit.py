@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaa.environments.prefix import Prefix, read_manifest
+from kaa.environments.prefix import MANIFEST, Prefix, read_manifest
 from kaa.model.environment import Manifest
 from kaa.model.errors import EnvironmentExistsError, StoreError
 from kaa.store.layout import Layout
@@ -70,13 +70,16 @@ def test_the_second_of_two_is_refused_and_the_first_stays(prefix: Prefix, layout
 
 
 def test_a_generation_that_was_never_linked_is_replaced(prefix: Prefix, layout: Layout) -> None:
-    (prefix.generations / "1" / "lib").mkdir(parents=True)
+    manifest = prefix.generations / "7" / MANIFEST
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    (prefix.generations / "2024" / "thesis").mkdir(parents=True)  # whose it is nobody knows
     commit(prefix, layout)
-    assert names(prefix.generations) == ["1"]
+    assert names(prefix.generations) == ["2024", "2025"]
     assert (prefix.path / "file.txt").read_text() == "new"
 
 
-@pytest.mark.parametrize("kind", ["directory", "file", "link", "dangling link"])
+@pytest.mark.parametrize("kind", ["directory", "file", "link", "kaa's link"])
 def test_what_is_in_the_way_is_named_and_kept(prefix: Prefix, kind: str) -> None:
     prefix.path.parent.mkdir(parents=True)
     if kind == "directory":
@@ -84,18 +87,18 @@ def test_what_is_in_the_way_is_named_and_kept(prefix: Prefix, kind: str) -> None
     elif kind == "file":
         prefix.path.write_text("")
     else:
-        prefix.path.symlink_to("." if kind == "link" else "nowhere")
+        prefix.path.symlink_to("." if kind == "link" else f".kaa/{prefix.name}/1")
     with pytest.raises(EnvironmentExistsError) as caught:
         check_absent(prefix)
     assert str(prefix.path) in caught.value.message
-    removable = "link" in kind
+    removable = kind == "kaa's link"
     assert ("env remove" in (caught.value.hint or "")) is removable
     assert os.path.lexists(prefix.path)
 
 
 def test_the_hint_can_be_pasted_whatever_the_path(tmp_path: Path) -> None:
     prefix = Prefix(tmp_path / "it's mine")
-    prefix.path.symlink_to("nowhere")
+    prefix.path.symlink_to(f".kaa/{prefix.name}/1")
     with pytest.raises(EnvironmentExistsError) as caught:
         check_absent(prefix)
     import shlex
@@ -134,5 +137,15 @@ def test_an_environment_goes_as_a_whole(prefix: Prefix, layout: Layout) -> None:
     delete(doomed)
     assert names(layout.environments / ".kaa") == ["other"]
     delete(detach(other))
-    assert names(layout.environments) == []
+    assert names(layout.environments / ".kaa") == []
     delete(detach(other))  # somebody else was faster: that is no error
+
+
+def test_a_link_in_place_of_the_generations_is_refused(prefix: Prefix, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (victim / prefix.name / "2024" / "thesis").mkdir(parents=True)
+    prefix.path.parent.mkdir(parents=True)
+    prefix.generations.parent.symlink_to(victim)
+    with pytest.raises(EnvironmentExistsError, match="link"):
+        check_absent(prefix)
+    assert (victim / prefix.name / "2024" / "thesis").is_dir()

@@ -87,7 +87,7 @@ def execute(
             os.chdir(cwd)
         except OSError as error:
             raise RequestError(
-                f"Cannot change to the directory {os.fspath(cwd)}",
+                f"cannot change to the directory {os.fspath(cwd)}",
                 cause=error.strerror,
                 hint="give a directory that exists and that you may enter",
             ) from error

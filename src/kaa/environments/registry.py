@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def conda_environments_file() -> Path:
     """Return the path of conda's list of environments."""
-    return Path.home() / ".conda" / "environments.txt"
+    # Not Path.home, which raises for a user without a home
+    return Path(os.path.expanduser("~"), ".conda", "environments.txt")  # noqa: PTH111
 
 
 def find_prefixes(layout: Layout) -> list[Prefix]:

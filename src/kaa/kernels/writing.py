@@ -31,7 +31,7 @@ def replace_file(file: Path, text: str) -> None:
 def cannot_write(path: Path, error: OSError) -> KernelError:
     """Return the error for a kernel file that could not be written or deleted."""
     return KernelError(
-        f"Cannot write {path}",
+        f"cannot write {path}",
         cause=error.strerror or str(error),
         hint=f"make {path.parent} writable, or set JUPYTER_DATA_DIR (and KAA_ROOT) elsewhere",
     )

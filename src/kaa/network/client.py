@@ -153,15 +153,14 @@ class Client:
         url: str,
         destination: Path,
         *,
-        sha256: str | None = None,
         hashes: Mapping[str, str] | None = None,
         size: int | None = None,
         advance: Callable[[int], None] | None = None,
     ) -> str:
         """Fetch ``url`` into the file ``destination`` and return its sha256.
 
-        The file appears complete and checked (``sha256``, else the strongest of ``hashes``, and
-        ``size`` in bytes) or not at all. ``advance`` is told the bytes that came, and a negative
+        The file appears complete and checked (the strongest of ``hashes``, and ``size`` in bytes)
+        or not at all. ``advance`` is told the bytes that came, and a negative
         number when an attempt starts over.
 
         Raises what :meth:`get` raises, :class:`~kaa.model.errors.TruncatedDownloadError`,
@@ -170,7 +169,7 @@ class Client:
         """
         from kaa.network.downloads import PartialFile, expected_hashes
 
-        partial = PartialFile(destination, expected_hashes(sha256, hashes))
+        partial = PartialFile(destination, expected_hashes(hashes))
         report = advance or (lambda amount: None)
 
         began = False
@@ -200,8 +199,6 @@ class Client:
             ) from error
         finally:
             partial.discard()
-
-    # --- one request with all its attempts ---------------------------------------------------
 
     async def _fetch(
         self,
@@ -348,6 +345,8 @@ async def _receive(
         _heed_cancellation()
         buffer.append(chunk)
         buffered += len(chunk)
+        if size is not None and partial.received + buffered > size:
+            break  # said below; the rest is of no use
         if buffered >= _BLOCK:
             await _in_thread(partial.write, buffer)
             report(buffered)

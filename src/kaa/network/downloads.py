@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 _STRONGEST_FIRST = ("sha512", "sha384", "blake2b", "sha256", "sha224", "blake2s", "sha1", "md5")
 
 
-def expected_hashes(sha256: str | None, hashes: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the hash to check, by algorithm: sha256 where it is known, else the strongest one."""
-    if sha256:
-        return {"sha256": sha256.lower()}
+def expected_hashes(hashes: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the hash to check, by algorithm: sha256 where it is given, else the strongest one."""
     given = {name.lower(): digest.lower() for name, digest in (hashes or {}).items()}
     if "sha256" in given:
         return {"sha256": given["sha256"]}
@@ -30,7 +28,7 @@ def check_content(content: bytes, what: str, hashes: Mapping[str, str]) -> None:
     """Raise :class:`~kaa.model.errors.HashMismatchError` unless ``content`` has these hashes."""
     import hashlib
 
-    for algorithm, wanted in expected_hashes(None, hashes).items():
+    for algorithm, wanted in expected_hashes(hashes).items():
         _compare(what, algorithm, wanted, hashlib.new(algorithm, content).hexdigest())
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import SourceAnswerError, SourceUnreachableError
-from kaa.network.locations import origin, redact
+from kaa.network.locations import origin, redact, redact_text
 
 if TYPE_CHECKING:
     import httpx
@@ -55,4 +55,4 @@ def unreachable(url: str, error: Exception, waited: float) -> SourceUnreachableE
     hint = "check the connection, the index's URL and the proxy (HTTPS_PROXY, pip's setting proxy)"
     if scheme == "https" and "certificate" in reason.lower():
         hint = "set SSL_CERT_FILE (or pip's setting cert) to your certificate bundle"
-    return SourceUnreachableError(f"{host} cannot be reached", cause=redact(reason), hint=hint)
+    return SourceUnreachableError(f"{host} cannot be reached", cause=redact_text(reason), hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -36,6 +37,11 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
 def redact(url: str) -> str:
     """Return ``url`` fit for messages, records and logs: without user information."""
     return split_credentials(url)[0]
+
+
+def redact_text(text: str) -> str:
+    """Return a message fit to be shown, whatever URLs it has in it."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "", text)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -108,8 +108,9 @@ def _without_proxy(hosts: tuple[str, ...]) -> list[str]:
         return ["all://"]
     patterns = []
     for host in hosts:
-        if "://" in host:
-            patterns.append(host)
+        if "/" in host:
+            # Networks (10.0.0.0/8) are more than httpx knows; what is no pattern says nothing.
+            patterns += [host] if "://" in host else []
             continue
         try:
             address = ipaddress.ip_address(host.strip("[]"))

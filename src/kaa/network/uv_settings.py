@@ -34,7 +34,14 @@ def read_uv_settings(
     that is none.
     """
     tables = [_load(path) for path in (_find_files(environ) if files is None else files)]
-    indexes, default = _indexes(environ, tables)
+    try:
+        indexes, default = _indexes(environ, tables)
+    except (AttributeError, TypeError) as error:
+        raise RequestError(
+            "uv's configuration has indexes that are not what uv expects",
+            cause=str(error),
+            hint="write them as uv documents it: [[index]] with a url, index-url = ...",
+        ) from error
     settings: dict[str, Any] = {
         "indexes": indexes,
         "default": default,

@@ -10,7 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kaa.model.errors import ConflictError, NoAnswerError, NoInterpreterError
+from kaa.model.errors import (
+    ConflictError,
+    NoAnswerError,
+    NoInterpreterError,
+    NoWheelError,
+    SolveError,
+)
 from kaa.solver.explain import explain
 from kaa.sources.host import HostSource
 from kaa.sources.pypi import Demand, PyPISource
@@ -61,7 +67,7 @@ async def solve(
     allowed = _allowed_pythons(specs, pythons)
     packages = [spec for spec in specs if spec.name != "python"]
     minors = list(dict.fromkeys(python.minor for python in allowed))
-    refusal: ConflictError | None = None
+    refusal: SolveError | None = None
     if len(minors) > 1:
         # While Python is open, a version's wheels share the metadata of one of them. So this only
         # says which Python to try first; then each wheel is asked for its own metadata, which
@@ -79,7 +85,7 @@ async def solve(
         candidates = [python for python in allowed if python.minor == minor]
         try:
             records, source = await _solve_for(packages, candidates, index, metadata)
-        except ConflictError as error:
+        except (ConflictError, NoWheelError, NoAnswerError) as error:
             refusal = refusal or error
             continue
         return _solution(records, source, candidates)

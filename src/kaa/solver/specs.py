@@ -66,13 +66,13 @@ def parse_spec(text: str) -> Spec:
             )
         stripped = rest
     requirement = _requirement(stripped)
-    spec = _from_match_spec(text, stripped) if requirement is None else None
+    if requirement is not None:
+        return _from_requirement(text, requirement)
+    spec = _from_match_spec(text, stripped)
     if spec is None:
-        if requirement is None:
-            raise InvalidSpecError(
-                f"{text!r} is not a package spec", cause=_reason(stripped), hint=_EXAMPLES
-            )
-        spec = _from_requirement(text, requirement)
+        raise InvalidSpecError(
+            f"{text!r} is not a package spec", cause=_reason(stripped), hint=_EXAMPLES
+        )
     return spec
 
 

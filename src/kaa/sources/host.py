@@ -38,6 +38,8 @@ print(json.dumps({
 }))
 """
 _KEYS = frozenset({"version", "implementation", "free_threaded", "executable", "prefix"})
+_NOT_NOW: dict[str, Any] = {}
+"""The answer of an interpreter that did not come to give one: it is asked again next time."""
 _TIMEOUT = 10.0
 """Seconds after which an interpreter that does not answer counts as broken."""
 
@@ -101,9 +103,14 @@ def _ask(path: str) -> dict[str, Any] | None:
             timeout=_TIMEOUT,
             check=True,
             text=True,
+            start_new_session=True,  # Ctrl-C is for kaa
         )
         answer = json.loads(process.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+    except (OSError, subprocess.TimeoutExpired):
+        return _NOT_NOW
+    except subprocess.CalledProcessError as error:
+        return _NOT_NOW if error.returncode < 0 else None  # a signal's end is no answer
+    except ValueError:
         return None
     return answer if isinstance(answer, dict) and answer.keys() >= _KEYS else None
 
@@ -118,7 +125,7 @@ def _mark(remembered: Any) -> list[int] | None:
 
 
 def _usable(answer: dict[str, Any] | None) -> HostPython | None:
-    if answer is None or answer["implementation"] != "CPython" or answer["free_threaded"]:
+    if not answer or answer["implementation"] != "CPython" or answer["free_threaded"]:
         return None
     version: str = answer["version"]
     if not version.replace(".", "").isdigit() or _numbers(version)[:2] < OLDEST:

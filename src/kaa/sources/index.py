@@ -28,10 +28,12 @@ _ACCEPT = (
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 )
 _ABSENT = frozenset({304, 404, 410})
+_UNUSUAL = re.compile(r"[#@\[]")
+# File names become paths: nothing that could be part of one but a name may be in them.
 _WHEEL = re.compile(
-    r"(?P<name>[^-\s]+)-(?P<version>[^-\s]+)(-(?P<build>\d[^-\s]*))?-[^-\s]+-[^-\s]+-[^-\s]+\.whl\Z"
+    r"(?P<name>[\w.]+)-(?P<version>[\w.!+]+)(-(?P<build>\d[\w.]*))?-[\w.]+-[\w.]+-[\w.]+\.whl\Z"
 )
-_SDIST = re.compile(r"(?P<name>\S+)-(?P<version>[^-\s]+)(\.tar\.gz|\.zip)\Z")
+_SDIST = re.compile(r"(?P<name>[\w.-]+)-(?P<version>[\w.!+]+)(\.tar\.gz|\.zip)\Z")
 
 
 class ProjectIndex:
@@ -180,14 +182,19 @@ def _releases(
                 versions[text] = None
         version = versions[text]
         if version is not None and names[name]:
-            groups.setdefault(version, []).append(_file(entry, filename, base))
+            file = _file(entry, filename, base)
+            if file is not None:
+                groups.setdefault(version, []).append(file)
     return ((str(version), groups[version]) for version in sorted(groups, reverse=True))
 
 
-def _file(entry: dict[str, Any], filename: str, base: str) -> RawFile:
+def _file(entry: dict[str, Any], filename: str, base: str) -> RawFile | None:
+    """Return a file of a page; None for one of this machine that a page of the network names."""
     url: str = entry["url"]
-    if not url.startswith("https://") or "#" in url or "@" in url:
+    if not url.startswith("https://") or _UNUSUAL.search(url):
         url = redact(urldefrag(urljoin(base, url)).url)
+        if is_local(url) and not is_local(base):
+            return None
     get = entry.get
     return (
         filename,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kaa.model.distribution import CoreMetadata
 from kaa.model.errors import MetadataError, SourceAnswerError, UnsupportedError
 from kaa.network.locations import origin
+from kaa.sources.identity import identity, promised_sha256
 from kaa.sources.index import normalise
 from kaa.sources.page_cache import write_atomically
 
@@ -163,15 +164,11 @@ class MetadataReader:
             return _of_wheel(path, file.filename)
 
     def _wheel_path(self, file: IndexFile) -> Path | None:
-        sha256 = _sha256(file)
+        sha256 = promised_sha256(file)
         return self._wheels / f"{sha256}.whl" if self._wheels and sha256 else None
 
     def _entry(self, file: IndexFile) -> Path:
-        key = _sha256(file)
-        if key is None:
-            import hashlib
-
-            key = "url-" + hashlib.sha256(file.url.encode()).hexdigest()
+        key = identity(file)
         return self._cache / key[-2:] / f"{key}.json"
 
     def _remember(self, file: IndexFile, metadata: CoreMetadata) -> None:
@@ -230,12 +227,6 @@ def _same_version(found: str, expected: str) -> bool:
         return Version(found) == Version(expected)
     except InvalidVersion:
         return False
-
-
-def _sha256(file: IndexFile) -> str | None:
-    digest = file.hashes.get("sha256", "").lower()
-    # It becomes a file name, and it comes from the network.
-    return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
 
 
 def _gone(file: IndexFile, status: int) -> SourceAnswerError:

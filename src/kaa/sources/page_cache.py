@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RawFile: TypeAlias = tuple[str, str, Any, Any, Any, Any, Any, Any]
 """A file as its page has it: filename, URL, hashes, size, requires-python, yanked, core-metadata
 and upload-time. Of 500 files a reader looks at five, so they are read closely when decoded."""
-_FORMAT = 2
+_FORMAT = 3
 _FRESH_SECONDS = 600
 """How long a page is fresh when the index does not say: what the public index says of itself."""
 _ABSENT_SECONDS = 60
@@ -217,7 +217,7 @@ def _index_file(
         filename,
         url,
         _hashes(hashes) or {},
-        size if isinstance(size, int) else None,
+        size if isinstance(size, int) and 0 <= size < 2**63 else None,
         requires_python if isinstance(requires_python, str) and requires_python else None,
         ("" if yanked is True else str(yanked)) if yanked else None,
         _hashes(metadata) if metadata is not True else {},

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaa.model.errors import MetadataError
+from kaa.sources.identity import identity
 from kaa.sources.markers import ALWAYS
-from kaa.sources.records import Dependency, dependencies, wheel_identity, wheel_record
+from kaa.sources.records import Dependency, dependencies, wheel_record
 from kaa.sources.versions import conda_version, is_exact, is_pre_release, python_spec
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
@@ -266,8 +267,8 @@ class PyPISource:
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
             python = [spec for spec in (requires, wheel.python) if spec != "*"]
-            identity = wheel_identity(wheel.file)
-            record = wheel_record(project.name, version, wheel.file, identity, needed, python)
+            sha256 = identity(wheel.file)
+            record = wheel_record(project.name, version, wheel.file, sha256, needed, python)
             project.offered[version].append(record)
         return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from kaa.model.distribution import CoreMetadata, IndexFile
     from kaa.sources.target import Target
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOT_IN_BUILD = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -140,18 +138,6 @@ def _canonical(name: str) -> str:
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(name)
-
-
-def wheel_identity(file: IndexFile) -> str:
-    """Return what identifies a wheel in the package cache, a hexadecimal sha256.
-
-    It is the wheel's own hash; where the index gives none it is the hash of the wheel's URL, and
-    nothing can be checked.
-    """
-    given = file.hashes.get("sha256", "").lower()
-    if _SHA256.fullmatch(given):
-        return given
-    return hashlib.sha256(file.url.encode()).hexdigest()
 
 
 def wheel_build(file: IndexFile, sha256: str) -> str:

@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from kaa.model.errors import StoreError, UnsafeArchiveError
+from kaa.model.errors import UnsafeArchiveError
 from kaa.store.wheel import SCRIPTS, SITE_PACKAGES, Member, Wheel, read_wheel
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _read(member: Member, data: mmap.mmap, filename: str) -> bytes:
 
 def _with_placeholder(script: bytes) -> tuple[bytes, bool]:
     """Point a script's ``#!python`` line at the environment, as the wheel format asks."""
-    if not script.startswith((b"#!python", b"#!pythonw")):
+    if not script.startswith(b"#!python"):
         return script, False
     line, separator, rest = script.partition(b"\n")
     arguments = line.partition(b" ")[2].strip()
@@ -221,12 +221,3 @@ def _write_info(
     }
     for name, content in files.items():
         _write(str(info / name), json.dumps(content).encode(), 0o644)
-
-
-def unreadable(filename: str, error: OSError) -> StoreError:
-    """Return the error for a wheel that could not be read or unpacked for want of the disk."""
-    return StoreError(
-        f"the wheel {filename} could not be unpacked",
-        cause=str(error),
-        hint="check the disk and the permissions of kaa's root directory (`kaa info`)",
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shlex
@@ -10,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import Prefix, write_manifest
+from kaa.environments.prefix import MANIFEST, Prefix, write_manifest
 from kaa.model.errors import EnvironmentExistsError
 from kaa.store.disk import writing
 
@@ -26,9 +25,15 @@ BESIDE = ".link-"
 def check_absent(prefix: Prefix) -> None:
     """Raise :class:`EnvironmentExistsError` unless an environment can be created at ``prefix``."""
     path = prefix.path
+    for directory in (prefix.generations.parent, prefix.generations):
+        if directory.is_symlink():  # what is removed in there would be somebody else's
+            raise EnvironmentExistsError(
+                f"the directory for generations is a link: {directory}",
+                hint="choose another place for the environment, or remove the link",
+            )
     if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
         return  # an empty directory, as made by hand or by a mount point
-    if path.is_symlink():
+    if prefix.current_number is not None:
         remove = f"kaa env remove -p {shlex.quote(str(path))}"
         raise EnvironmentExistsError(
             f"the environment {prefix.name} exists already: {path}",
@@ -81,7 +86,7 @@ def _link(prefix: Prefix, generation: Path) -> None:
 def _remove_unlinked(prefix: Prefix) -> None:
     """Remove the generation of a process that was killed between its last two renames."""
     for generation in prefix.generations.iterdir():
-        if generation.name.isdigit():
+        if generation.name.isdigit() and (generation / MANIFEST).is_file():
             shutil.rmtree(generation)
 
 
@@ -104,5 +109,3 @@ def delete(doomed: Path) -> None:
     with writing(doomed):
         if doomed.is_dir():
             shutil.rmtree(doomed)
-    with contextlib.suppress(OSError):  # others are in it, or it never was
-        doomed.parent.rmdir()

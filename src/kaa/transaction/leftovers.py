@@ -35,8 +35,11 @@ def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
             else:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
-        for parent in (layout.environments, layout.overlays, prefix.path.parent):
-            _remove_empty(parent / GENERATIONS)
+        for parent in (layout.environments, layout.overlays):
+            generations = parent / GENERATIONS
+            _remove_empty(*generations.glob("*"), generations)
+        if not _elsewhere(prefix.generations):
+            _remove_empty(prefix.generations, prefix.generations.parent)
 
 
 def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
@@ -52,13 +55,20 @@ def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
     yield from (layout.metadata / "wheels").glob("*")
 
 
+def _elsewhere(generations: Path) -> bool:
+    """Say whether a link leads to what others may keep there."""
+    return generations.is_symlink() or generations.parent.is_symlink()
+
+
 def _unfinished(generations: Path) -> Iterator[Path]:
+    if _elsewhere(generations):
+        return
     for mark in (STAGING, BESIDE):
         yield from generations.glob(f"{mark}*")
 
 
-def _remove_empty(directory: Path) -> None:
-    for path in (*directory.glob("*"), directory):
+def _remove_empty(*directories: Path) -> None:
+    for path in directories:
         try:
             path.rmdir()
         except OSError:

@@ -15,7 +15,7 @@ from kaa.store.disk import disk_error_in, writing
 from kaa.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from rattler import RepoDataRecord
 
@@ -46,7 +46,7 @@ def staging_directory(prefix: Prefix, layout: Layout) -> Iterator[Path]:
 
 async def link_packages(
     records: Sequence[RepoDataRecord],
-    requested: Mapping[str, str],
+    requested: Sequence[str],
     staging: Path,
     prefix: Prefix,
     layout: Layout,
@@ -54,8 +54,8 @@ async def link_packages(
 ) -> None:
     """Link ``records`` from the package cache into the empty directory ``staging``.
 
-    The files carry the environment's stable path. ``requested`` maps the names that the user
-    asked for to their match specs. Every package has to be in the cache.
+    The files carry the environment's stable path. ``requested`` are the match specs of
+    what the user asked for. Every package has to be in the cache.
     """
     import rattler
     from rattler.exceptions import InstallerError
@@ -72,7 +72,7 @@ async def link_packages(
         execute_link_scripts=False,
         reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
         # rattler 0.28 passes these on as they are, so it is the inner object that it wants
-        requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested.values()],
+        requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested],
         alternative_target_prefix=prefix.path,
     )
     try:

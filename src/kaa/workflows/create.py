@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
 from kaa.environments.registry import conda_environments_file, register
-from kaa.kernels.overlay import overlay_ready
+from kaa.kernels.overlay import overlay_prefix, overlay_ready
 from kaa.kernels.specs import kernelspec_directory, write_kernelspec
 from kaa.model.environment import EnvironmentInfo, Manifest
 from kaa.model.errors import KaaError, RequestError, UnsupportedError
@@ -19,10 +20,12 @@ from kaa.model.package import PYPI, Package, source_of_channel
 from kaa.model.plan import Addition, Plan
 from kaa.model.progress import Phase
 from kaa.network.client import Client
+from kaa.network.locations import redact
 from kaa.network.settings import load_settings
 from kaa.solver.solve import Solution, solve
 from kaa.solver.specs import Spec, parse_spec
 from kaa.sources.host import find_host_pythons
+from kaa.sources.identity import promised_sha256
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
 from kaa.store.disk import check_writable, writing
@@ -101,8 +104,9 @@ async def prepare_create(
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
     check_writable(prefix.generations)
-    clear_leftovers(layout, prefix)
-    pythons = find_host_pythons(layout)
+    # In threads, because both may have to wait, and Ctrl-C must not have to.
+    await asyncio.to_thread(clear_leftovers, layout, prefix)
+    pythons = await asyncio.to_thread(find_host_pythons, layout)
     async with _open_supply(layout) as supply:
         solution = await _solve(specs, pythons, layout, supply, progress)
         manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
@@ -131,7 +135,7 @@ def _sources(asked: tuple[str, ...]) -> tuple[str, ...]:
     for source in asked:
         if source != PYPI:
             raise UnsupportedError(
-                f"the source {source!r} cannot be used",
+                f"the source {redact(source)!r} cannot be used",
                 cause="conda channels are not part of this version of kaa",
                 hint=f"use `-c {PYPI}`: the indexes of pip's and uv's settings",
             )
@@ -165,18 +169,18 @@ def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Lay
     additions = []
     for record in solution.records:
         name = record.name.normalized
-        assert record.sha256 is not None  # every record of ours has one
+        file = solution.files.get(record.url)
         package = Package(
             name=name,
             version=str(record.version),
             build=str(record.build),
             source=source_of_channel(record.channel),
             url=record.url,
-            sha256=record.sha256.hex(),
+            sha256=promised_sha256(file) if file else None,
             size=record.size,
             requested=name in asked,
         )
-        local = record.url not in solution.files or is_cached(layout, record)
+        local = file is None or is_cached(layout, record)
         additions.append(Addition(package, 0 if local else record.size or 0))
     minor = solution.python.minor
     names = {addition.package.name for addition in additions}
@@ -200,7 +204,7 @@ async def _build(creation: Creation, layout: Layout, progress: Progress) -> None
 
 async def _link(creation: Creation, layout: Layout, progress: Progress) -> None:
     solution, prefix = creation.solution, creation.prefix
-    requested = {spec.name: spec.match_spec() for spec in creation.specs}
+    requested = [spec.match_spec() for spec in creation.specs]
     with staging_directory(prefix, layout) as staging:
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
         with locked(layout, "environments"):
@@ -229,7 +233,7 @@ async def build_overlay(
 
     Raises what creating an environment raises; that another process was faster is no error.
     """
-    prefix = Prefix(layout.overlays / f"cp{python.minor.replace('.', '')}")
+    prefix = Prefix(overlay_prefix(layout, python.minor))
     specs = (parse_spec(f"python={python.minor}"), parse_spec("ipykernel"))
     solution = await _solve(specs, [python], layout, supply, progress)
     texts = tuple(spec.text for spec in specs)

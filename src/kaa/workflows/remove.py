@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import read_info
 from kaa.environments.registry import conda_environments_file, unregister
 from kaa.kernels.specs import kernelspec_directory, remove_kernelspec
 from kaa.model.errors import UnsupportedError
-from kaa.store.locks import locked
+from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import delete, detach
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.tolerance import tolerated
@@ -16,6 +17,7 @@ from kaa.workflows.tolerance import tolerated
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kaa.environments.prefix import Prefix
     from kaa.model.environment import EnvironmentInfo
     from kaa.store.layout import Layout
 
@@ -35,6 +37,12 @@ def remove_environment(layout: Layout, name: str | None, prefix: Path | None) ->
             cause="it is no link to a generation",
             hint="remove it with the program that made it",
         )
+    with at_work(layout):
+        _remove(found, layout)
+    return info
+
+
+def _remove(found: Prefix, layout: Layout) -> None:
     with locked(layout, "environments"):
         doomed = detach(found)
         with tolerated(f"{found.name} is still on conda's list", conda_environments_file()):
@@ -43,4 +51,5 @@ def remove_environment(layout: Layout, name: str | None, prefix: Path | None) ->
             remove_kernelspec(found.path)
     # Not under the lock, since it may take long.
     delete(doomed)
-    return info
+    with locked(layout, "environments"), contextlib.suppress(OSError):
+        doomed.parent.rmdir()  # others are in it, or it never was
