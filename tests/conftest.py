@@ -6,12 +6,18 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from local_index import LocalIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# The same examples in every run: a commit is not to fail for what another one did. To search on,
+# use --hypothesis-profile=default.
+settings.register_profile("kaa", derandomize=True, deadline=None)
+settings.load_profile("kaa")
 
 _FOREIGN = ("PIP_", "UV_", "JUPYTER_", "CONDA_", "KAA_", "XDG_", "IPYTHON")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -65,6 +65,18 @@ def test_conflicting_bounds_meet_at_older_versions(universe: Universe) -> None:
     assert int(answer["b"]) % 7 == int(answer["c"])
 
 
+def test_a_window_hides_no_newer_answer(universe: Universe) -> None:
+    # What an extra that nobody asked for wants brings an old version into the pool: the answer
+    # with it is one, but not the newest.
+    universe.add("dask", "1", "pandas>=2", "pandas<3; extra == 'legacy'", extras=("legacy",))
+    universe.add("pandas", "3.1", "numpy>=2")
+    universe.add("pandas", "3.0", "numpy>=1.26")
+    universe.add("pandas", "2.3", "numpy>=1.22")
+    universe.add("numpy", "2.5")
+    universe.add("numpy", "1.26")
+    assert universe.answer("dask", "numpy<2")["pandas"] == "3.0"
+
+
 def test_pre_releases_are_chosen_when_named_or_when_there_is_nothing_else(
     universe: Universe,
 ) -> None:

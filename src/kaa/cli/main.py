@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ def run() -> None:
 
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, raise_interrupt)
+        _open_closed_streams()
         _tolerate_any_name()
+        # A task of rattler's that an interrupt came before is no news to a user.
+        warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
         # A process of a second makes little garbage, and looking for it takes a tenth of that.
         gc.set_threshold(100_000)
         code = execute(sys.argv[1:])
@@ -56,7 +61,9 @@ def execute(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _BROKEN_PIPE
     except OSError as error:
-        return _fail(error, invocation)  # for instance standard output on a full disk
+        # Standard output is on a full disk, say: what is wrong with it cannot be said there.
+        invocation.json = False
+        return _fail(error, invocation)
     return code
 
 
@@ -92,6 +99,13 @@ def _fail(error: BaseException, invocation: Invocation) -> int:
     failure = as_kaa_error(error)
     show(failure, invocation)
     return failure.exit_code
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without standard streams (``>&-``) some that lead nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _tolerate_any_name() -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _WORDS = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 _PATIENCE = 30.0
 """Seconds without any question to a source after which a solve counts as stuck."""
+_ROUNDS = 2
+"""How often an answer with older versions than necessary may be improved on."""
 NEVER = "0dev"
 """A version that no Python is older than."""
 
@@ -145,6 +147,8 @@ async def _solve_for(
     for spec in specs:
         source.limit(spec.name, Demand(spec.version, spec.pre_releases))
     roots = ["python", *dict.fromkeys(spec.match_spec() for spec in specs)]
+    # With several Pythons this only says which one to try first.
+    improving = _ROUNDS if len(target.minors) == 1 else 0
     while True:
         hidden = source.hidden_names()
         named = [f'{name}[when="python <{NEVER}"]' for name in sorted(hidden)]
@@ -152,6 +156,11 @@ async def _solve_for(
         if await source.settle() or source.hidden_names() != hidden:
             continue
         if records is not None:
+            # A window may have hidden a version that is newer than the answer's.
+            if improving and source.offer_newer(records):
+                improving -= 1
+                await source.settle()
+                continue
             return records, source
         # without a reason any of the projects may need more versions
         names = set(_WORDS.findall(refusal)) if refusal else set(source.projects)

@@ -21,7 +21,7 @@ from kaa.sources.versions import conda_version, is_exact, is_pre_release, python
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rattler import PackageName, RepoDataRecord, Subdir
 
@@ -178,6 +178,41 @@ class PyPISource:
                 project.window *= GROWTH
                 grown = True
         return grown
+
+    def offer_newer(self, records: Sequence[RepoDataRecord]) -> bool:
+        """Let projects offer more whose version in the answer is older than the answer allows.
+
+        That is: older than the newest version that satisfies whatever the answer's own packages
+        ask of the project. Returns whether any of them can offer more.
+        """
+        from rattler import MatchSpec, Version
+
+        asked: dict[str, set[str]] = {}
+        for record in records:
+            for text in record.depends:
+                spec = MatchSpec(text)
+                name, _, _ = text.partition("[")
+                asked.setdefault(name.split(" ")[0], set()).add(spec.version or "*")
+        behind = []
+        for record in records:
+            project = self.projects.get(record.name.normalized)
+            if project is None:
+                continue
+            demands = [Demand(spec) for spec in asked.get(project.name, set()) if "|" not in spec]
+            demands += self._limits.get(project.name, [])
+            newest = next(
+                (
+                    release.version
+                    for release in matching(project.releases, demands)
+                    if release.version not in project.rejected
+                    and not is_pre_release(release.version)
+                ),
+                None,
+            )
+            chosen = Version(str(record.version))
+            if newest is not None and Version(conda_version(newest)) > chosen:
+                behind.append(project.name)
+        return self.widen(behind)
 
     def _extent(self) -> tuple[int, int]:
         offered = sum(len(project.offered) for project in self.projects.values())

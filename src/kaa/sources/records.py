@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _NOT_IN_BUILD = re.compile(r"[^A-Za-z0-9_]")
 
 
+_LITERAL = re.compile(r"""["']([^"']*)["']""")
+
+
 class Dependency(NamedTuple):
     """One line of Requires-Dist that matters on the target.
 
@@ -79,9 +82,12 @@ def _conditions(
         return [("", ALWAYS)]
     always = _condition(marker, target, "")
     conditions = [] if always is None else [("", always)]
-    if always == ALWAYS or "extra" not in str(marker):
+    text = str(marker)
+    if always == ALWAYS or "extra" not in text:
         return conditions
-    for extra in extras:
+    # Under an extra that a marker does not name it is as under none; some projects have hundreds.
+    named = {_canonical(literal) for literal in _LITERAL.findall(text)}
+    for extra in (extra for extra in extras if extra in named):
         condition = _condition(marker, target, extra)
         if condition is not None and condition != always:
             conditions.append((extra, condition))
