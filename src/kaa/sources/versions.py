@@ -7,7 +7,8 @@ includes differs at the edges; :func:`version_spec` spells those out.
 Where they still differ: a pre-, post- or development release beside one whose release is written
 with another number of zeros or parts (``1.0a1`` and ``1.0.0a2``, ``1.0.post1`` and ``1.0.0.1``);
 local versions among themselves and of pre-releases; ``!=1.0``, which leaves ``1.0+local`` in;
-``===``, which compares versions, not texts; and ``<1.0.post1``, which does not leave out the pre-releases of 1.0.
+``===``, which compares versions, not texts; and
+``<1.0.post1``, which does not leave out the pre-releases of 1.0.
 """
 
 from __future__ import annotations
