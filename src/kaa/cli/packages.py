@@ -34,7 +34,6 @@ def list_packages(invocation: Invocation, name: str | None, prefix: Path | None)
     from kaa.workflows import inspect
 
     packages = inspect.list_packages(default_layout(), name, prefix)
-    packages = sorted(packages, key=lambda package: package.name)
     if invocation.json:
         write_json({"success": True, "packages": [package.as_dict() for package in packages]})
         return

@@ -6,7 +6,6 @@ a line. kaa adds its own there and finds its environments with a path of their o
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +72,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _edit(layout: Layout, change: Callable[[list[str]], list[str]]) -> None:
+    from kaa.store.disk import replace_file
     from kaa.store.locks import locked
 
     # Where the list is a link, into somebody's collection of settings, it stays one.
@@ -82,13 +82,5 @@ def _edit(layout: Layout, change: Callable[[list[str]], list[str]]) -> None:
         after = change(before)
         if after == before:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
         text = "".join(f"{line}\n" for line in after)
-        try:
-            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
-            beside.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise
+        replace_file(path, text.encode("utf-8", "surrogateescape"))

@@ -42,9 +42,9 @@ def install_launcher(layout: Layout) -> Path:
             return layout.launcher
     except (OSError, UnicodeDecodeError):
         pass
-    from kaa.kernels.writing import replace_file
+    from kaa.kernels.writing import write_text
 
-    replace_file(layout.launcher, text)
+    write_text(layout.launcher, text)
     return layout.launcher
 
 

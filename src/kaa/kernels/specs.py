@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.kernels.writing import cannot_write, replace_file
+from kaa.kernels.writing import cannot_write, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +87,7 @@ def write_kernelspec(
     except OSError as error:
         raise cannot_write(directory, error) from error
     # Last, since Jupyter takes a directory for a kernelspec only when it has this file.
-    replace_file(directory / "kernel.json", json.dumps(content, indent=1))
+    write_text(directory / "kernel.json", json.dumps(content, indent=1))
     return Kernelspec(directory.name, directory, prefix, content["display_name"])
 
 

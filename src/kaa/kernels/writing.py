@@ -1,30 +1,21 @@
-"""Writing a file so that a reader sees the old one or the new one, whole."""
+"""Writing the files of kernels, with the error that a failure is."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import KernelError
+from kaa.store.disk import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace_file(file: Path, text: str) -> None:
-    """Write ``text`` (UTF-8) beside ``file`` and rename it over it; directories are made.
-
-    Raises KernelError when the directory or the file cannot be written.
-    """
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+def write_text(file: Path, text: str) -> None:
+    """Replace ``file`` by ``text`` (UTF-8), whole. Raises KernelError when it cannot be written."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
+        replace_file(file, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise cannot_write(file, error) from error
 
 

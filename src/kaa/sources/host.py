@@ -7,8 +7,8 @@ changes.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.package import HOST, channel_url
+from kaa.store.disk import replace_file
 from kaa.store.host_python import HostPython
 
 if TYPE_CHECKING:
@@ -146,13 +147,8 @@ def _remembered(memory: Path) -> dict[str, Any]:
 
 
 def _remember(memory: Path, content: dict[str, Any]) -> None:
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        beside = memory.with_name(f"{memory.name}.{os.getpid()}")
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        beside.replace(memory)
-    except OSError:
-        return  # a memory that cannot be written costs time, nothing else
+    with contextlib.suppress(OSError):  # a memory that cannot be written costs time, nothing else
+        replace_file(memory, json.dumps(content).encode())
 
 
 class HostSource:

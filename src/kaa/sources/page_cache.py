@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kaa.model.distribution import IndexFile, Release
+from kaa.store.disk import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -161,16 +162,9 @@ def confirm_page(path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a cache file so that other processes see all of it or nothing; failure is silent."""
     import contextlib
-    import secrets
 
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        replace_file(path, content)
 
 
 def _remove(path: Path) -> None:
