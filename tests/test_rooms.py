@@ -23,6 +23,8 @@ ROOMS = (
     "environments",
     "sources",
     "network",
+    "settings",
+    "formats",
     "store",
     "model",
 )
