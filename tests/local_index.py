@@ -9,21 +9,17 @@ with LocalIndex() as index:
 
 from __future__ import annotations
 
-import base64
-import fnmatch
 import hashlib
 import html
 import json
 import re
-import socket
-import ssl
-import struct
-import threading
-import time
 import zipfile
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from local_server import Fault, LocalServer, Reply, Request, basic, ranged
+
+__all__ = ["JSON", "Fault", "LocalIndex", "Request"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,35 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-@dataclass
-class Fault:
-    """What goes wrong for a path. Give one of the fields; ``times`` limits how often it happens.
-
-    ``status`` answers with that status, ``body`` with other content (status 200); ``truncate``
-    announces the whole body, sends that many bytes and closes; ``hang`` waits that many seconds
-    before it answers; ``reset`` resets the connection; ``redirect`` sends the client elsewhere.
-    ``headers`` are added.
-    """
-
-    status: int | None = None
-    body: bytes | None = None
-    content_type: str = "text/html"
-    truncate: int | None = None
-    hang: float | None = None
-    reset: bool = False
-    redirect: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    times: int | None = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request that the server got. Header names are in lower case."""
-
-    path: str
-    headers: Mapping[str, str]
 
 
 @dataclass
@@ -98,25 +65,11 @@ class LocalIndex:
         self.etags = etags
         self.headers = dict(headers or {})
         self.auth = auth
-        self.requests: list[Request] = []
         self._projects: dict[str, dict[str, _File]] = {}
-        self._faults: list[tuple[str, Fault]] = []
-        self._stop = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.index = self
-        self._scheme = "https" if tls else "http"
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
+        self._server = LocalServer(self._answer, tls)
 
     def __enter__(self) -> LocalIndex:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -125,24 +78,26 @@ class LocalIndex:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @property
     def host(self) -> str:
         """The server's address, as in ``127.0.0.1:12345``."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return self._server.host
 
     @property
     def url(self) -> str:
         """The index's URL, without credentials even when the server wants them."""
-        return f"{self._scheme}://{self.host}/simple/"
+        return f"{self._server.url}/simple/"
 
     def file_url(self, filename: str) -> str:
         """Return the URL of a file that was added."""
-        return f"{self._scheme}://{self.host}/files/{filename}"
+        return f"{self._server.url}/files/{filename}"
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked for, in order."""
+        return self._server.requests
 
     def add(
         self,
@@ -170,30 +125,44 @@ class LocalIndex:
 
     def fail(self, pattern: str, fault: Fault) -> None:
         """Let ``fault`` happen to requests whose path matches the shell-style ``pattern``."""
-        self._faults.append((pattern, fault))
+        self._server.fail(pattern, fault)
 
     def heal(self) -> None:
         """Take every fault away."""
-        self._faults.clear()
+        self._server.heal()
 
     def paths(self) -> list[str]:
         """Return the paths that were asked for, in order."""
         return [request.path for request in self.requests]
 
-    # --- what the handler asks --------------------------------------------------------------
+    # --- what it answers --------------------------------------------------------------------
 
-    def fault_for(self, path: str) -> Fault | None:
-        """Return the fault that is due for ``path``, and count it."""
-        for pattern, fault in self._faults:
-            if fnmatch.fnmatch(path, pattern) and fault.times != 0:
-                if fault.times is not None:
-                    fault.times -= 1
-                return fault
-        return None
+    def _answer(self, request: Request) -> Reply:
+        if self.auth and request.headers.get("authorization") != basic(*self.auth):
+            return Reply(401, b"", {"WWW-Authenticate": "Basic realm=index"})
+        if request.path.startswith("/files/"):
+            return self._file(request.path.removeprefix("/files/"), request.headers)
+        if match := re.fullmatch(r"/simple/([a-z0-9-]+)/", request.path):
+            return self._page(match[1], request.headers)
+        return Reply(404, b"nothing here")
 
-    def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the server."""
-        self._stop.wait(seconds)
+    def _page(self, project: str, headers: Mapping[str, str]) -> Reply:
+        as_json = self.json and JSON in headers.get("accept", "")
+        page = self.page(project, as_json=as_json)
+        if page is None:
+            return Reply(404, b"no such project", self.headers)
+        extra = {"Content-Type": JSON if as_json else "text/html", **self.headers}
+        if self.etags:
+            extra["ETag"] = f'"{hashlib.sha256(page).hexdigest()[:12]}"'
+            if headers.get("if-none-match") == extra["ETag"]:
+                return Reply(304, b"", extra)
+        return Reply(200, page, extra)
+
+    def _file(self, name: str, headers: Mapping[str, str]) -> Reply:
+        content = self.find_file(name)
+        if content is None:
+            return Reply(404, b"no such file")
+        return ranged(content, headers) if self.ranges else Reply(200, content)
 
     def find_file(self, name: str) -> bytes | None:
         """Return the content of a file, or of the metadata beside it."""
@@ -246,119 +215,3 @@ def _link(entry: dict[str, Any]) -> str:
     text = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     url = f"{entry['url']}#sha256={entry['hashes']['sha256']}"
     return f'<a href="{url}"{text}>{entry["filename"]}</a>\n'
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    index: LocalIndex
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that go away are part of many tests."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-    timeout = 30
-    disable_nagle_algorithm = True
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        index = self.server.index
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        index.requests.append(Request(self.path, headers))
-        fault = index.fault_for(self.path)
-        if fault and self._fails(fault):
-            return
-        if index.auth and headers.get("authorization") != _basic(*index.auth):
-            self._send(401, b"", {"WWW-Authenticate": "Basic realm=index"})
-            return
-        truncate = fault.truncate if fault else None
-        if self.path.startswith("/files/"):
-            self._send_file(self.path.removeprefix("/files/"), headers, truncate)
-        elif match := re.fullmatch(r"/simple/([a-z0-9-]+)/", self.path):
-            self._send_page(match[1], headers, truncate)
-        else:
-            self._send(404, b"nothing here")
-
-    def _fails(self, fault: Fault) -> bool:
-        """Do what the fault says; return whether that was the whole answer."""
-        if fault.hang is not None:
-            self.server.index.pause(fault.hang)
-        if fault.reset:
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.close_connection = True
-            self.connection.close()
-        elif fault.redirect is not None:
-            self._send(302, b"", {"Location": fault.redirect, **fault.headers})
-        elif fault.status is not None:
-            self._send(fault.status, b"out of order", fault.headers)
-        elif fault.body is not None:
-            self._send(200, fault.body, {"Content-Type": fault.content_type, **fault.headers})
-        else:
-            return False
-        return True
-
-    def _send_page(self, project: str, headers: Mapping[str, str], truncate: int | None) -> None:
-        index = self.server.index
-        as_json = index.json and JSON in headers.get("accept", "")
-        page = index.page(project, as_json=as_json)
-        if page is None:
-            self._send(404, b"no such project", index.headers)
-            return
-        extra = {"Content-Type": JSON if as_json else "text/html", **index.headers}
-        if index.etags:
-            extra["ETag"] = f'"{hashlib.sha256(page).hexdigest()[:12]}"'
-            if headers.get("if-none-match") == extra["ETag"]:
-                self._send(304, b"", extra)
-                return
-        self._send(200, page, extra, truncate)
-
-    def _send_file(self, name: str, headers: Mapping[str, str], truncate: int | None) -> None:
-        index = self.server.index
-        content = index.find_file(name)
-        if content is None:
-            self._send(404, b"no such file")
-            return
-        span = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("range", ""))
-        if not index.ranges or not span:
-            extra = {"Accept-Ranges": "bytes"} if index.ranges else {}
-            self._send(200, content, extra, truncate)
-            return
-        size = len(content)
-        start = int(span[1]) if span[1] else max(size - int(span[2]), 0)
-        stop = min(int(span[2]) + 1, size) if span[1] and span[2] else size
-        if start >= size:
-            self._send(416, b"", {"Content-Range": f"bytes */{size}"})
-            return
-        extra = {"Content-Range": f"bytes {start}-{stop - 1}/{size}"}
-        self._send(206, content[start:stop], extra, truncate)
-
-    def _send(
-        self,
-        status: int,
-        body: bytes,
-        headers: Mapping[str, str] | None = None,
-        truncate: int | None = None,
-    ) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        if status != 304:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if truncate is None else body[:truncate])
-        if truncate is not None:
-            self.wfile.flush()
-            # Let the bytes arrive before the connection ends.
-            time.sleep(0.01)
-            self.close_connection = True
-
-
-def _basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
