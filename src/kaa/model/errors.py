@@ -131,6 +131,10 @@ class MetadataError(SourceError):
     """A distribution's metadata cannot be read or contradicts its file name."""
 
 
+class BuildError(SourceError):
+    """A wheel could not be built from source."""
+
+
 # --- downloads, the package cache and the disk (6) -----------------------------------------
 
 
