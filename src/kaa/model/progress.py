@@ -10,6 +10,7 @@ class Phase(Enum):
     """A stretch of work; the value is what the display calls it."""
 
     METADATA = "metadata"
+    BUILD = "build"
     DOWNLOAD = "download"
     LINK = "link"
     KERNEL = "kernel"
