@@ -77,6 +77,10 @@ class ProgramNotFoundError(EnvironmentStateError):
     exit_code = 127
 
 
+class PackageNotInstalledError(EnvironmentStateError):
+    """The environment has no package of this name."""
+
+
 # --- the solve (4) -----------------------------------------------------------------------
 
 
