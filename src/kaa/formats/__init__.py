@@ -1,0 +1,1 @@
+"""Files that describe environments: read and written, nothing else."""
