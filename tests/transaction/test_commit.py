@@ -9,9 +9,18 @@ import pytest
 
 from kaa.environments.prefix import MANIFEST, Prefix, read_manifest
 from kaa.model.environment import Manifest
-from kaa.model.errors import EnvironmentExistsError, StoreError
+from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError, StoreError
 from kaa.store.layout import Layout
-from kaa.transaction.commit import check_absent, commit_first_generation, delete, detach
+from kaa.transaction.commit import (
+    LEAVING,
+    PENDING,
+    check_absent,
+    commit_first_generation,
+    commit_next_generation,
+    delete,
+    detach,
+    settle,
+)
 from kaa.transaction.stage import staging_directory
 
 if TYPE_CHECKING:
@@ -34,6 +43,12 @@ def commit(prefix: Prefix, layout: Layout, text: str = "new") -> None:
     with staging_directory(prefix, layout) as staging:
         (staging / "file.txt").write_text(text)
         commit_first_generation(prefix, staging, ASKED)
+
+
+def change(prefix: Prefix, layout: Layout, expected: int, text: str = "changed") -> int:
+    with staging_directory(prefix, layout) as staging:
+        (staging / "file.txt").write_text(text)
+        return commit_next_generation(prefix, staging, ASKED, expected)
 
 
 def names(directory: Path) -> list[str]:
@@ -69,12 +84,115 @@ def test_the_second_of_two_is_refused_and_the_first_stays(prefix: Prefix, layout
     assert names(prefix.generations) == ["1"]
 
 
+def abandoned(prefix: Prefix, number: int) -> Path:
+    """Leave a generation that looks whole, without a link to it."""
+    generation = prefix.generations / str(number)
+    (generation / MANIFEST).parent.mkdir(parents=True)
+    (generation / MANIFEST).write_text("{}")
+    return generation
+
+
 def test_a_generation_that_was_never_linked_is_replaced(prefix: Prefix, layout: Layout) -> None:
-    manifest = prefix.generations / "7" / MANIFEST
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text("{}")
+    abandoned(prefix, 7)
+    (prefix.generations / f"{PENDING}7").touch()
+    (prefix.generations / f"{PENDING}8").touch()  # killed before the directory had its name
     (prefix.generations / "2024" / "thesis").mkdir(parents=True)  # whose it is nobody knows
     commit(prefix, layout)
+    assert names(prefix.generations) == ["2024", "2025"]
+    assert (prefix.path / "file.txt").read_text() == "new"
+
+
+def test_the_generations_of_a_link_that_somebody_deleted_stay(
+    prefix: Prefix, layout: Layout
+) -> None:
+    commit(prefix, layout, "first")
+    change(prefix, layout, 1, "second")
+    prefix.path.unlink()
+    settle(prefix)
+    commit(prefix, layout, "again")
+    assert names(prefix.generations) == ["1", "2", "3"]
+    assert (prefix.generations / "2" / "file.txt").read_text() == "second"
+
+
+def test_the_next_generation_takes_the_place_and_the_old_one_stays(
+    prefix: Prefix, layout: Layout
+) -> None:
+    commit(prefix, layout, "first")
+    assert change(prefix, layout, 1, "second") == 2
+    assert change(prefix, layout, 2, "third") == 3
+    assert prefix.current_number == 3
+    assert names(prefix.generations) == ["1", "2", "3"]
+    texts = [(prefix.generations / str(n) / "file.txt").read_text() for n in (1, 2, 3)]
+    assert texts == ["first", "second", "third"]
+    assert read_manifest(prefix.current) == ASKED
+
+
+def test_a_plan_for_another_generation_is_refused(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout, "first")
+    change(prefix, layout, 1, "second")
+    with pytest.raises(EnvironmentStateError, match="changed demo in the meantime") as caught:
+        change(prefix, layout, 1, "late")
+    assert "generation 1, and it is at 2" in (caught.value.cause or "")
+    assert "again" in (caught.value.hint or "")
+    assert (prefix.path / "file.txt").read_text() == "second"
+    assert names(prefix.generations) == ["1", "2"]
+
+
+def test_an_environment_that_was_removed_meanwhile_does_not_come_back(
+    prefix: Prefix, layout: Layout
+) -> None:
+    commit(prefix, layout)
+    with staging_directory(prefix, layout) as staging:
+        doomed = detach(prefix)
+        with pytest.raises(EnvironmentStateError, match="removed demo in the meantime"):
+            commit_next_generation(prefix, staging, ASKED, 1)
+    delete(doomed)
+    assert names(layout.environments) == [".kaa"]
+    assert names(layout.environments / ".kaa") == []
+
+
+def test_a_failed_rename_leaves_the_old_generation(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout, "first")
+    with staging_directory(prefix, layout) as staging:
+        (staging / "file.txt").write_text("late")
+        original = Prefix.next_number
+
+        class InTheWay(Prefix):
+            __slots__ = ()
+
+            def next_number(self) -> int:
+                (self.generations / "2").write_text("a file where the generation belongs")
+                return original(Prefix(self.path)) - 1
+
+        with pytest.raises(StoreError, match="demo cannot be written"):
+            commit_next_generation(InTheWay(prefix.path), staging, ASKED, 1)
+    assert (prefix.path / "file.txt").read_text() == "first"
+    assert not list(prefix.generations.glob(".*"))
+
+
+def test_what_was_linked_before_its_mark_went_is_kept(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout, "first")
+    change(prefix, layout, 1, "second")
+    (prefix.generations / f"{PENDING}2").touch()  # killed after the link, before this went
+    change(prefix, layout, 2, "third")
+    assert names(prefix.generations) == ["1", "2", "3"]
+
+
+def test_a_removal_that_was_not_begun_is_forgotten(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout, "first")
+    (prefix.generations / LEAVING).touch()  # killed before the link went
+    settle(prefix)
+    assert (prefix.path / "file.txt").read_text() == "first"
+    assert names(prefix.generations) == ["1"]
+
+
+def test_a_removal_that_was_begun_is_finished(prefix: Prefix, layout: Layout) -> None:
+    commit(prefix, layout, "first")
+    change(prefix, layout, 1, "second")
+    (prefix.generations / "2024" / "thesis").mkdir(parents=True)
+    (prefix.generations / LEAVING).touch()
+    prefix.path.unlink()  # killed before the generations were renamed
+    commit(prefix, layout, "new")
     assert names(prefix.generations) == ["2024", "2025"]
     assert (prefix.path / "file.txt").read_text() == "new"
 

@@ -1,7 +1,13 @@
-"""A staged generation becomes the environment, in one rename."""
+"""A staged generation becomes the environment, in one rename; the one before it stays.
+
+A process may be killed between any two of the steps here. What was being made is therefore marked
+beside it (:data:`PENDING`) until the link leads to it, so that :func:`settle` never has to guess
+which generation nobody ever saw and which is an old one that can be gone back to.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -10,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import MANIFEST, Prefix, write_manifest
-from kaa.model.errors import EnvironmentExistsError
+from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import writing
 
 if TYPE_CHECKING:
@@ -20,6 +26,10 @@ REMOVED = ".old-"
 """How the names of removed environments' generations begin, until they are deleted."""
 BESIDE = ".link-"
 """How the names of links begin that are not in place yet."""
+PENDING = ".pending-"
+"""What stands before a generation's number in the name of the mark that it is not linked yet."""
+LEAVING = ".leaving"
+"""The mark in a directory of generations whose environment is being removed."""
 
 
 def check_absent(prefix: Prefix) -> None:
@@ -50,21 +60,83 @@ def check_absent(prefix: Prefix) -> None:
 def commit_first_generation(prefix: Prefix, staging: Path, manifest: Manifest) -> int:
     """Make ``staging`` the first generation of the new environment and return its number.
 
-    Everything is in place before the link appears. Raises :class:`EnvironmentExistsError` when
-    another process was faster.
+    Everything is in place before the link appears. The caller holds the lock ``environments``.
+    Raises :class:`EnvironmentExistsError` when another process was faster.
     """
     with writing(prefix.path):
-        write_manifest(staging, manifest)
         check_absent(prefix)
-        _remove_unlinked(prefix)
-        number = prefix.next_number()
-        generation = prefix.generations / str(number)
+        write_manifest(staging, manifest)
+        settle(prefix)
+        return _commit(prefix, staging)
+
+
+def commit_next_generation(prefix: Prefix, staging: Path, manifest: Manifest, expected: int) -> int:
+    """Make ``staging`` the environment's next generation and return its number.
+
+    The link leads from the old one to the new one in one rename; the old one stays. The caller
+    holds the lock ``environments``. Raises :class:`EnvironmentStateError` when the environment is
+    not at generation ``expected`` any more, which ``staging`` was made from.
+    """
+    with writing(prefix.path):
+        check_current(prefix, expected)
+        write_manifest(staging, manifest)
+        settle(prefix)
+        return _commit(prefix, staging)
+
+
+def check_current(prefix: Prefix, expected: int) -> None:
+    """Raise :class:`EnvironmentStateError` unless the environment is at this generation."""
+    current = prefix.current_number
+    if current == expected:
+        return
+    there = os.path.lexists(prefix.path)
+    raise EnvironmentStateError(
+        f"another process has {'changed' if there else 'removed'} {prefix.name} in the meantime",
+        cause=f"the plan was made for its generation {expected}"
+        + (f", and it is at {current} now" if current is not None else ""),
+        hint="run the command again, to see what there is to do now" if there else None,
+    )
+
+
+def settle(prefix: Prefix) -> None:
+    """Clear up after a process that was killed while it changed the link.
+
+    A generation that is marked and that the link does not lead to was never seen by anybody; all
+    others stay. To be called by whoever is going to change the link, and only while nobody else
+    is: under the lock ``environments``, or alone below the root. Raises ``OSError``.
+    """
+    for mark in prefix.generations.glob(f"{PENDING}*"):
+        number = mark.name[len(PENDING) :]
+        if number.isdigit() and number != str(prefix.current_number):
+            _remove(prefix.generations / number)
+        mark.unlink(missing_ok=True)
+    leaving = prefix.generations / LEAVING
+    if leaving.exists():
+        if not os.path.lexists(prefix.path):
+            for generation in prefix.generations.iterdir():
+                # Whose a number without a manifest is nobody knows.
+                if generation.name.isdigit() and (generation / MANIFEST).is_file():
+                    shutil.rmtree(generation)
+        leaving.unlink(missing_ok=True)
+
+
+def _commit(prefix: Prefix, staging: Path) -> int:
+    number = prefix.next_number()
+    generation = prefix.generations / str(number)
+    mark = prefix.generations / f"{PENDING}{number}"
+    mark.touch()
+    try:
         staging.replace(generation)
-        try:
-            _link(prefix, generation)
-        except BaseException:
+        _link(prefix, generation)
+    except BaseException:
+        if prefix.current_number != number:
             shutil.rmtree(generation, ignore_errors=True)
-            raise
+            mark.unlink(missing_ok=True)
+        raise
+    # Without it the generation is an old one as soon as the next one is linked; with it, settle
+    # finds that it is the current one.
+    with contextlib.suppress(OSError):
+        mark.unlink()
     return number
 
 
@@ -83,21 +155,22 @@ def _link(prefix: Prefix, generation: Path) -> None:
         raise
 
 
-def _remove_unlinked(prefix: Prefix) -> None:
-    """Remove the generation of a process that was killed between its last two renames."""
-    for generation in prefix.generations.iterdir():
-        if generation.name.isdigit() and (generation / MANIFEST).is_file():
-            shutil.rmtree(generation)
+def _remove(generation: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # killed before it had its name
+        shutil.rmtree(generation)
 
 
 def detach(prefix: Prefix) -> Path:
     """Take an environment away, in two renames, and return where its generations are now.
 
-    The link goes first, so that a kill in between leaves nothing that looks like an environment.
-    The path that is returned is for :func:`delete` and need not exist.
+    The link goes first, so that a kill in between leaves nothing that looks like an environment;
+    the mark tells :func:`settle` that the generations were to go with it. The path that is
+    returned is for :func:`delete` and need not exist.
     """
     doomed = prefix.generations.with_name(f"{REMOVED}{prefix.name}-{secrets.token_hex(4)}")
     with writing(prefix.path):
+        if prefix.generations.is_dir():
+            (prefix.generations / LEAVING).touch()
         prefix.path.unlink(missing_ok=True)
         if prefix.generations.is_dir():
             prefix.generations.replace(doomed)

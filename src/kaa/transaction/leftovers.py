@@ -6,17 +6,16 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import GENERATIONS
+from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.store.locks import alone
 from kaa.store.package_cache import STAGING as UNPACKING
-from kaa.transaction.commit import BESIDE, REMOVED
+from kaa.transaction.commit import BESIDE, REMOVED, settle
 from kaa.transaction.stage import STAGING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kaa.environments.prefix import Prefix
     from kaa.store.layout import Layout
 
 
@@ -37,9 +36,18 @@ def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
                     path.unlink(missing_ok=True)
         for parent in (layout.environments, layout.overlays):
             generations = parent / GENERATIONS
+            for directory in generations.glob("*"):
+                _settle(Prefix(parent / directory.name))
             _remove_empty(*generations.glob("*"), generations)
+        _settle(prefix)
         if not _elsewhere(prefix.generations):
             _remove_empty(prefix.generations, prefix.generations.parent)
+
+
+def _settle(prefix: Prefix) -> None:
+    if not _elsewhere(prefix.generations):
+        with contextlib.suppress(OSError):
+            settle(prefix)
 
 
 def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
