@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,9 @@ from kaa.model.errors import MetadataError
 from kaa.network.client import Client
 from kaa.network.settings import NetworkSettings, make_index
 from kaa.solver.solve import solve
-from kaa.solver.specs import parse_spec
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
-from solver.universe import Universe, host_python
+from solver.universe import Universe
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -215,13 +215,15 @@ def test_over_a_real_index(local_index: LocalIndex, tmp_path: Path) -> None:
 
     async def answer() -> dict[str, str]:
         async with Client(settings) as client:
-            solution = await solve(
-                [parse_spec(text) for text in ("top", "base<2")],
-                [host_python("3.12.1")],
-                ProjectIndex(client, settings, tmp_path / "cache"),
-                MetadataReader(client, tmp_path / "cache"),
+            catalog = replace(
+                Universe().catalog(),
+                index=ProjectIndex(client, settings, tmp_path / "cache"),
+                metadata=MetadataReader(client, tmp_path / "cache"),
             )
-        wheels = {record.url for record in solution.records} - {solution.python.executable.as_uri()}
+            solution = await solve(Universe().request("top", "base<2"), catalog)
+        assert solution.host_python is not None
+        python = solution.host_python.executable.as_uri()
+        wheels = {record.url for record in solution.records} - {python}
         assert set(solution.files) == wheels
         return {record.name.normalized: str(record.version) for record in solution.records}
 

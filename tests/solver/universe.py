@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, cast
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from rattler import Gateway
 
 from kaa.model.distribution import CoreMetadata, IndexFile, Release
-from kaa.solver.solve import Solution, solve
+from kaa.model.source import Kind, Source
+from kaa.solver.request import Catalog, Solution, SolveRequest
+from kaa.solver.solve import solve
 from kaa.solver.specs import parse_spec
+from kaa.sources.target import host_subdir
+from kaa.sources.virtual_packages import virtual_packages
 from kaa.store.host_python import HostPython
 
 if TYPE_CHECKING:
@@ -84,13 +89,32 @@ class Universe:
 
     def solve(self, *specs: str, pythons: Sequence[str] = ("3.12.1",)) -> Solution:
         """Solve for the specs with these interpreters, newest first."""
-        return asyncio.run(
-            solve(
-                [parse_spec(spec) for spec in specs],
-                [host_python(version) for version in pythons],
-                cast("ProjectIndex", self),
-                cast("MetadataReader", self),
-            )
+        return asyncio.run(solve(self.request(*specs), self.catalog(pythons)))
+
+    def request(self, *specs: str) -> SolveRequest:
+        """Return the request for the specs, from the index alone."""
+        return SolveRequest(
+            tuple(parse_spec(spec) for spec in specs),
+            (Source("pypi", Kind.PYPI),),
+            host_subdir(),
+            virtual_packages(host_subdir()),
+        )
+
+    def catalog(self, pythons: Sequence[str] = ("3.12.1",)) -> Catalog:
+        """Return a catalog with this index and these interpreters."""
+
+        async def find() -> tuple[HostPython, ...]:
+            return tuple(host_python(version) for version in pythons)
+
+        async def nothing() -> None:
+            return None
+
+        return Catalog(
+            Gateway(),
+            cast("ProjectIndex", self),
+            cast("MetadataReader", self),
+            find,
+            nothing,
         )
 
     def answer(self, *specs: str, pythons: Sequence[str] = ("3.12.1",)) -> dict[str, str]:

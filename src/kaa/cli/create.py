@@ -65,9 +65,15 @@ def create(
     # Only now, so that a mistake on the command line is told without a wait for imports.
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.create import CreateRequest
+    from kaa.workflows.options import SolveOptions
 
     request = CreateRequest(
-        name=name, prefix=prefix, specs=specs, sources=sources, command=invocation.command
+        name=name,
+        prefix=prefix,
+        specs=specs,
+        command=invocation.command,
+        options=SolveOptions(sources=sources),
+        dry_run=invocation.dry_run,
     )
     run_cancellable(_create(request, invocation))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,3 +61,8 @@ class EnvironmentInfo:
             "created": self.manifest.created if self.manifest else None,
             "problem": self.problem,
         }
+
+
+def now() -> str:
+    """Return the time, in UTC to the second (ISO 8601), as manifests keep it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

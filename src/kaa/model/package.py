@@ -16,9 +16,9 @@ def channel_url(source: str) -> str:
     """Return what records of a source that is no conda channel name as theirs.
 
     The solver wants a URL, and one for all records of a source: it takes those of a second
-    channel for lower priority.
+    channel for lower priority. Without the slash at its end no spec could ask for the channel.
     """
-    return f"{_SCHEME}{source}"
+    return f"{_SCHEME}{source}/"
 
 
 def source_of_channel(channel: str) -> str:

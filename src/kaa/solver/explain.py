@@ -15,38 +15,38 @@ from kaa.model.errors import (
     SolveError,
     UnknownPackageError,
 )
-from kaa.sources.pypi import Demand, matching
+from kaa.sources.project import Demand, matching
 from kaa.sources.versions import readable_specs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kaa.solver.request import Catalog, SolveRequest
+    from kaa.solver.solve import Refusal
     from kaa.solver.specs import Spec
     from kaa.sources.index import ProjectIndex
-    from kaa.sources.pypi import Project, PyPISource
-    from kaa.store.host_python import HostPython
+    from kaa.sources.project import Project
+    from kaa.sources.pypi import PyPISource
 
 LINES = 15
 """The most lines that an explanation has."""
 _NEAR = 3
 
 
-async def explain(
-    specs: Sequence[Spec],
-    pythons: Sequence[HostPython],
-    source: PyPISource,
-    index: ProjectIndex,
-    refusal: str,
-) -> SolveError:
-    """Return the error for a request that was refused with rattler's message ``refusal``."""
-    for spec in specs:
-        if spec.name in source.unknown:
-            return await _unknown(spec, index)
-    for name in dict.fromkeys(spec.name for spec in specs):
-        project = source.projects.get(name)
+async def explain(refusal: Refusal, catalog: Catalog) -> SolveError:
+    """Return the error for a request that was refused."""
+    scene, source = refusal.scene, refusal.source
+    index, pythons = catalog.index, scene.pythons
+    specs = scene.request.specs
+    for root in scene.roots:
+        there = root.name in scene.channel_names or root.name == "python"
+        if root.name in source.unknown if source else not there:
+            return await _unknown(root.spec, index, scene.request)
+    for name in dict.fromkeys(root.name for root in scene.roots):
+        project = source.projects.get(name) if source else None
         if project is None:  # the solver gave up before it asked for it
             continue
-        own = [spec for spec in specs if spec.name == name]
+        own = [root.spec for root in scene.roots if root.name == name]
         asked = " and ".join(f"`{spec.text}`" for spec in own)
         demands = [Demand(spec.version) for spec in own]
         versions = [release.version for release in matching(project.releases, demands)]
@@ -54,14 +54,14 @@ async def explain(
             return _no_matching_version(project, asked)
         if not project.offered:  # nothing outside of what the user asked for is ever offered
             return _no_wheel(project, asked, versions, pythons)
-    return _conflict(specs, pythons, source, refusal)
+    return _conflict(specs, pythons, source, refusal.text)
 
 
-async def _unknown(spec: Spec, index: ProjectIndex) -> UnknownPackageError:
-    near = await _near_names(spec.name, index)
+async def _unknown(spec: Spec, index: ProjectIndex, request: SolveRequest) -> UnknownPackageError:
+    near = await _near_names(spec.name, index) if request.has_index else []
     return UnknownPackageError(
         f"no source has a package called {spec.name!r}",
-        cause="asked for: pypi",
+        cause=f"asked for: {', '.join(source.name for source in request.sources)}",
         hint=(
             f"did you mean {' or '.join(f'`{name}`' for name in near)}?"
             if near
@@ -113,13 +113,13 @@ def _no_matching_version(project: Project, asked: str) -> SolveError:
 
 
 def _no_wheel(
-    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[HostPython]
+    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[str]
 ) -> SolveError:
     reasons: dict[str, list[str]] = {}
     for version in versions:
         reasons.setdefault(project.rejected.get(version, "it was not offered"), []).append(version)
     lines = [f"{_some(versions)}: {reason}" for reason, versions in list(reasons.items())[:5]]
-    minors = ", ".join(dict.fromkeys(python.minor for python in pythons))
+    minors = ", ".join(dict.fromkeys(_minor(python) for python in pythons))
     if any("requires Python" in reason for reason in reasons):
         hint = "ask for another version of Python or of the package"
     elif any("source distribution" in reason for reason in reasons):
@@ -138,14 +138,16 @@ def _some(versions: Sequence[str]) -> str:
 
 
 def _conflict(
-    specs: Sequence[Spec], pythons: Sequence[HostPython], source: PyPISource, refusal: str
+    specs: Sequence[Spec], pythons: Sequence[str], source: PyPISource | None, refusal: str
 ) -> ConflictError:
     lines = [line for line in refusal.splitlines() if line.strip()]
     lines = [_readable(line) for line in lines]
     if len(lines) > LINES:
         lines = [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} lines more"]
     missing = sorted(
-        name for name in source.unknown if re.search(rf"\b{re.escape(name)}\b", refusal)
+        name
+        for name in (source.unknown if source else ())
+        if re.search(rf"\b{re.escape(name)}\b", refusal)
     )
     if missing:
         lines.append(f"not on the index: {', '.join(missing)}")
@@ -167,8 +169,12 @@ def _readable(line: str) -> str:
     return readable_specs(line)
 
 
-def _other_python(pythons: Sequence[HostPython]) -> str:
-    minors = list(dict.fromkeys(python.minor for python in pythons))
+def _other_python(pythons: Sequence[str]) -> str:
+    minors = list(dict.fromkeys(_minor(python) for python in pythons))
     if len(minors) == 1:
         return "ask for another Python, such as `python=3.12`, or for fewer packages at once"
     return "ask for fewer packages at once to find the two that do not go together"
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

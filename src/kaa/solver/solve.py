@@ -1,36 +1,33 @@
 """One solve over all sources (rattler's SAT solver), with windows of versions that grow.
 
-rattler is asked again with more versions until there is an answer, or until the projects that
-its refusal names have offered everything they have.
+What conda channels have, rattler reads by itself. Package indexes take part through windows:
+rattler is asked again with more versions until there is an answer, or until the projects that its
+refusal names have offered everything they have.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kaa.model.errors import (
-    ConflictError,
-    NoAnswerError,
-    NoInterpreterError,
-    NoWheelError,
-    SolveError,
-)
+from kaa.model.errors import NoAnswerError, SolveError
+from kaa.model.source import Kind, Priority
 from kaa.solver.explain import explain
+from kaa.solver.request import Catalog, Solution, SolveRequest
+from kaa.solver.scene import Scene, survey
+from kaa.sources.conda import channel_failure
 from kaa.sources.host import HostSource
-from kaa.sources.pypi import Demand, PyPISource
-from kaa.sources.target import host_target
+from kaa.sources.part import split_extra_name
+from kaa.sources.pypi import PyPISource
+from kaa.sources.target import target_for
+from kaa.sources.virtual_packages import to_rattler
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from rattler import RepoDataRecord
 
-    from kaa.model.distribution import IndexFile
-    from kaa.solver.specs import Spec
-    from kaa.sources.index import ProjectIndex
-    from kaa.sources.metadata import MetadataReader
     from kaa.store.host_python import HostPython
 
 _WORDS = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
@@ -40,119 +37,130 @@ _ROUNDS = 2
 """How often an answer with older versions than necessary may be improved on."""
 NEVER = "0dev"
 """A version that no Python is older than."""
+_CPYTHON_ABI = 'python_abi[build="^.*_cp[0-9]+$"]'
+"""What wheels are chosen for: a channel's PyPy and free-threaded Pythons take others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
-    """What the environment is going to have.
+class Refusal:
+    """There is no answer: why, in rattler's words (empty where it has none), and what was known.
 
-    ``records`` are in order of name; ``python`` is the interpreter among them; ``files`` maps
-    the URL of each wheel's record to its file on the index.
+    ``source`` is what package indexes were asked, None when they had no part in it.
     """
 
-    records: tuple[RepoDataRecord, ...]
-    python: HostPython
-    files: dict[str, IndexFile]
+    text: str
+    scene: Scene
+    source: PyPISource | None
 
 
-async def solve(
-    specs: Sequence[Spec],
-    pythons: Sequence[HostPython],
-    index: ProjectIndex,
-    metadata: MetadataReader,
-) -> Solution:
-    """Return the packages that satisfy ``specs`` with one of ``pythons`` (newest first).
+async def solve(request: SolveRequest, catalog: Catalog) -> Solution:
+    """Return the packages that satisfy the request.
 
-    The same specs on the same index give the same answer. Raises the classes below
+    The same request to the same sources has the same answer. Raises the classes below
     :class:`~kaa.model.errors.SolveError`, with the reason, and those of the sources.
     """
-    allowed = _allowed_pythons(specs, pythons)
-    packages = [spec for spec in specs if spec.name != "python"]
-    minors = list(dict.fromkeys(python.minor for python in allowed))
-    refusal: SolveError | None = None
-    if len(minors) > 1:
+    answer = await attempt(request, catalog)
+    if isinstance(answer, Refusal):
+        raise await explain(answer, catalog)
+    return answer
+
+
+async def attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal:
+    """Return the packages that satisfy the request, or the refusal, which nobody has explained.
+
+    Raises the errors of the sources, and :class:`~kaa.model.errors.SolveError` where there is
+    nothing to ask the solver (no such interpreter).
+    """
+    answer = await _attempt(request, catalog)
+    if isinstance(answer, Refusal) and request.priority is Priority.FLEXIBLE:
+        second = await _attempt(replace(request, priority=Priority.DISABLED), catalog)
+        return answer if isinstance(second, Refusal) else second
+    return answer
+
+
+async def _attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal:
+    scene = await survey(request, catalog)
+    if scene.part is None:
+        return await _solve_for(scene, catalog, ())
+    minors = list(dict.fromkeys(_minor(python) for python in scene.pythons))
+    refusal: Refusal | SolveError | None = None
+    installed = next((r for r in request.installed if r.name.normalized == "python"), None)
+    likely = _minor(str(installed.version)) if installed is not None else None
+    if likely not in minors and len(minors) > 1:
         # While Python is open, a version's wheels share the metadata of one of them. So this only
         # says which Python to try first; then each wheel is asked for its own metadata, which
         # nearly always confirms the answer.
         try:
-            records, _ = await _solve_for(packages, allowed, index, metadata)
-        except ConflictError as error:
-            refusal = error
-        except NoAnswerError:
-            pass  # each Python for itself is a simpler question
+            first = await _solve_for(scene, catalog, scene.pythons)
+        except NoAnswerError as error:
+            refusal = error  # each Python for itself is a simpler question
         else:
-            first = _chosen_python(records, allowed).minor
-            minors.sort(key=lambda minor: minor != first)
+            if isinstance(first, Solution):
+                if not first.files:
+                    return first
+                likely = first.python_minor
+            elif _hopeless(first):
+                return first
+            else:
+                refusal = first
+    minors.sort(key=lambda minor: minor != likely)
+    return await _first_answer(scene, catalog, minors, refusal)
+
+
+async def _first_answer(
+    scene: Scene, catalog: Catalog, minors: Sequence[str], refusal: Refusal | SolveError | None
+) -> Solution | Refusal:
+    """Return the answer with the first of the Pythons that has one, or else the first refusal."""
     for minor in minors:
-        candidates = [python for python in allowed if python.minor == minor]
+        pythons = tuple(python for python in scene.pythons if _minor(python) == minor)
         try:
-            records, source = await _solve_for(packages, candidates, index, metadata)
-        except (ConflictError, NoWheelError, NoAnswerError) as error:
+            answer = await _solve_for(scene, catalog, pythons)
+        except NoAnswerError as error:
             refusal = refusal or error
             continue
-        return _solution(records, source, candidates)
+        if isinstance(answer, Solution):
+            return answer
+        if refusal is None or isinstance(refusal, NoAnswerError):
+            refusal = answer
     assert refusal is not None  # there is at least one Python
-    raise refusal
+    if isinstance(refusal, SolveError):
+        raise refusal
+    return refusal
 
 
-def _solution(
-    records: Sequence[RepoDataRecord], source: PyPISource, pythons: Sequence[HostPython]
-) -> Solution:
-    wheels = [record for record in records if record.name.normalized != "python"]
-    return Solution(
-        tuple(sorted(records, key=lambda record: record.name.normalized)),
-        _chosen_python(records, pythons),
-        {record.url: source.file_of(record) for record in wheels},
-    )
+def _hopeless(refusal: Refusal) -> bool:
+    """Say whether no other Python can help: something that was asked for is nowhere."""
+    source = refusal.source
+    return source is not None and any(root.name in source.unknown for root in refusal.scene.roots)
 
 
-def _allowed_pythons(specs: Sequence[Spec], pythons: Sequence[HostPython]) -> list[HostPython]:
-    from rattler import Version, VersionSpec
-
-    wanted = [spec for spec in specs if spec.name == "python"]
-    allowed = [
-        python
-        for python in pythons
-        if all(VersionSpec(spec.version).matches(Version(python.version)) for spec in wanted)
-    ]
-    if allowed:
-        return allowed
-    there = ", ".join(python.version for python in pythons)
-    asked = " and ".join(f"`{spec.text}`" for spec in wanted)
-    raise NoInterpreterError(
-        f"this machine has no interpreter for {asked}" if asked else "no interpreter was found",
-        cause=f"these were found: {there}" if there else "no CPython 3.8 or newer was found",
-        hint=(
-            f"ask for one of them, such as `python={pythons[0].minor}`, or install another "
-            "(your system's packages, pyenv, `uv python install`)"
-            if pythons
-            else "install Python (your system's packages, pyenv, `uv python install`)"
-        ),
-    )
-
-
-def _chosen_python(records: Sequence[RepoDataRecord], pythons: Sequence[HostPython]) -> HostPython:
-    record = next(record for record in records if record.name.normalized == "python")
-    return next(python for python in pythons if python.version == str(record.version))
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 async def _solve_for(
-    specs: Sequence[Spec],
-    pythons: Sequence[HostPython],
-    index: ProjectIndex,
-    metadata: MetadataReader,
-) -> tuple[list[RepoDataRecord], PyPISource]:
-    target = host_target(tuple(python.version for python in pythons))
-    host, source = HostSource(pythons), PyPISource(index, metadata, target)
-    for spec in specs:
-        source.limit(spec.name, Demand(spec.version, spec.pre_releases))
-    roots = ["python", *dict.fromkeys(spec.match_spec() for spec in specs)]
+    scene: Scene, catalog: Catalog, pythons: tuple[str, ...]
+) -> Solution | Refusal:
+    """Return the answer with one of ``pythons``; any, when package indexes have no part in it."""
+    hosts = [python for python in scene.hosts or () if not pythons or python.version in pythons]
+    if scene.part is None:
+        records, refusal = await _ask(scene, HostSource(hosts), None, _specs(scene, ()))
+        if records is None:
+            return Refusal(refusal, scene, None)
+        return _solution(records, scene, None, hosts)
+    request = scene.request
+    target = target_for(request.platform, pythons, request.virtual_packages)
+    source = PyPISource(catalog.index, catalog.metadata, target, scene.part)
+    for root in (*scene.roots, *scene.pins):
+        for name, demand in root.demands:
+            source.limit(name, demand)
     # With several Pythons this only says which one to try first.
     improving = _ROUNDS if len(target.minors) == 1 else 0
     while True:
         hidden = source.hidden_names()
         named = [f'{name}[when="python <{NEVER}"]' for name in sorted(hidden)]
-        records, refusal = await _ask(host, source, [*roots, *named])
+        specs = [*_specs(scene, target.minors), *named]
+        records, refusal = await _ask(scene, HostSource(hosts), source, specs)
         if await source.settle() or source.hidden_names() != hidden:
             continue
         if records is not None:
@@ -161,34 +169,88 @@ async def _solve_for(
                 improving -= 1
                 await source.settle()
                 continue
-            return records, source
+            return _solution(records, scene, source, hosts)
         # without a reason any of the projects may need more versions
         names = set(_WORDS.findall(refusal)) if refusal else set(source.projects)
         if not source.widen(names & set(source.projects)):
-            raise await explain(specs, pythons, source, index, refusal)
+            return Refusal(refusal, scene, source)
         await source.settle()
 
 
+def _specs(scene: Scene, minors: Sequence[str]) -> list[str]:
+    specs = list(dict.fromkeys(spec for root in scene.roots for spec in root.match_specs))
+    if scene.hosts is None and len(minors) == 1:
+        specs.append(f"python {minors[0]}.*")
+    elif (scene.hosts and (scene.part is not None or not scene.request.channels)) or minors:
+        specs.append("python")
+    return specs
+
+
+def _solution(
+    records: Sequence[RepoDataRecord],
+    scene: Scene,
+    source: PyPISource | None,
+    hosts: Sequence[HostPython],
+) -> Solution:
+    kept = [record for record in records if split_extra_name(record.name.normalized) is None]
+    files = {} if source is None else {r.url: source.file_of(r) for r in kept if source.has(r)}
+    python = next((str(r.version) for r in kept if r.name.normalized == "python"), None)
+    host = next((one for one in hosts if one.version == python), None)
+    kept.sort(key=lambda record: record.name.normalized)
+    asked = {root.spec.text: root.name for root in scene.roots}
+    return Solution(tuple(kept), files, python, host, asked)
+
+
 async def _ask(
-    host: HostSource, source: PyPISource, specs: Sequence[str]
+    scene: Scene, host: HostSource, source: PyPISource | None, specs: Sequence[str]
 ) -> tuple[list[RepoDataRecord] | None, str]:
     """Return rattler's answer, or None and its reason, which may be empty."""
     import rattler
     from rattler.exceptions import GatewayError, SolverError
 
-    solving = rattler.solve([host, source], list(specs), platforms=["noarch"])
+    request = scene.request
+    disabled = request.priority is Priority.DISABLED
+    priority = rattler.ChannelPriority.Disabled if disabled else rattler.ChannelPriority.Strict
+    constraints = [spec for pin in scene.pins for spec in pin.match_specs[:1]]
+    if source is not None and scene.hosts is None:
+        constraints.append(_CPYTHON_ABI)
+    solving = rattler.solve(
+        _sources(scene, host, source),
+        list(specs),
+        gateway=scene.channels.gateway,
+        platforms=scene.channels.subdirs,
+        locked_packages=() if request.frozen else request.installed,
+        pinned_packages=request.installed if request.frozen else (),
+        virtual_packages=to_rattler(request.virtual_packages),
+        channel_priority=priority,
+        exclude_newer=request.exclude_newer,
+        constraints=constraints,
+    )
     try:
+        if source is None:
+            return await solving, ""
         return await _while_it_moves(solving, source), ""
     except SolverError as error:
         return None, str(error)
     except GatewayError as error:
-        raise source.failure or error from None
+        failure = source.failure if source is not None else None
+        raise failure or channel_failure(error, request.channels) from None
     except Exception as error:
         # rattler 0.28 has an answer, no, but fails to say why where conditions are involved; the
         # class is that of a library inside of it and cannot be imported
         if type(error).__name__ != "RustPanic":
             raise
         return None, ""
+
+
+def _sources(scene: Scene, host: HostSource, source: PyPISource | None) -> list[Any]:
+    found: list[Any] = [] if scene.hosts is None else [host]
+    for one in scene.request.sources:
+        if one.kind is Kind.CONDA:
+            found.append(scene.channels.rattler_source(one))
+        elif one.kind is Kind.PYPI and source is not None:
+            found.append(source)
+    return found
 
 
 async def _while_it_moves(

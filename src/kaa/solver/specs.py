@@ -1,7 +1,8 @@
 """Package specs as a person types them: requirements (PEP 508) and match specs, told apart.
 
-A spec that is a requirement is read as one; ``name=1.2`` (one equals sign), ``name 1.2`` and the
-forms in brackets are match specs. Both mean the same to the solver.
+What is a requirement is read as one, everything else as conda reads it: ``name=1.2``,
+``name 1.2 build*``, ``name[build_number=">=2"]``. ``source::`` in front of either says where the
+package has to come from.
 """
 
 from __future__ import annotations
@@ -10,29 +11,32 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaa.model.errors import InvalidSpecError, UnsupportedError
+from kaa.model.errors import InvalidSpecError
 from kaa.model.package import PYPI
 from kaa.sources.versions import is_pre_release, version_spec
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
 
-_MATCH_SPEC = re.compile(
-    r"""^(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)
-        (?:\s*\[(?P<extras>[A-Za-z0-9._,\s-]*)\])?
-        (?:\s*=\s*(?P<fuzzy>[0-9][^=<>!~\s]*)|\s+(?P<spaced>[0-9*<>=!~].*))?$""",
-    re.VERBOSE,
+YOU_ASKED = "you asked"
+"""The origin of what was typed on the command line."""
+_EXTRAS = re.compile(r"^(?P<name>[\w.-]+)\s*\[(?P<extras>[A-Za-z0-9._,\s-]*)\](?P<rest>.*)$")
+_EXAMPLES = (
+    "examples: `numpy`, `numpy>=2`, `numpy=2.1`, `requests[socks]>=2.32`, `conda-forge::gdal`"
 )
-_EXAMPLES = "examples: `numpy`, `numpy>=2`, `numpy=2.1`, `requests[socks]>=2.32`"
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One thing asked for.
 
-    ``text`` is what was typed; ``name`` normalised (PEP 503); ``version`` a conda version spec,
-    ``*`` for any; ``extras`` are normalised; ``pre_releases`` says that the spec names one, which
-    allows them (PEP 440).
+    ``text`` is what was typed; ``name`` in small letters, as typed; ``version`` a conda version
+    spec, ``*`` for any, as PEP 440 means what was typed where it is a requirement, and
+    ``conda_version`` the same as conda means it; ``extras`` are normalised; ``build`` is a build
+    string, glob or regular expression; ``brackets`` are other fields of a match spec, as typed;
+    ``source`` is whom it has to come from, None for whoever has it; ``pre_releases`` says that the
+    spec names one, which allows them (PEP 440); ``origin`` says who wants it.
     """
 
     text: str
@@ -40,40 +44,58 @@ class Spec:
     version: str
     extras: tuple[str, ...] = ()
     pre_releases: bool = False
+    conda_version: str = "*"
+    build: str | None = None
+    brackets: tuple[tuple[str, str], ...] = ()
+    source: str | None = None
+    origin: str = YOU_ASKED
 
-    def match_spec(self) -> str:
-        """Return the match spec for the solver."""
-        parts = [] if self.version == "*" else [f'version="{self.version}"']
-        if self.extras:
+    def match_spec(
+        self, name: str | None = None, *, conda: bool = False, channel: str | None = None
+    ) -> str:
+        """Return the match spec for the solver, in the bracket form (CEP 29).
+
+        ``name`` is the solver's name where that is another; ``conda`` chooses the meaning that
+        the version has for conda packages; ``channel`` is the URL that it has to come from.
+        """
+        version = self.conda_version if conda else self.version
+        fields = [] if version == "*" else [("version", version)]
+        fields += [("build", self.build)] if self.build else []
+        fields += [("channel", channel)] if channel else []
+        parts = [f'{key}="{value}"' for key, value in (*fields, *self.brackets)]
+        if self.extras and not conda:
             parts.append(f"extras=[{','.join(self.extras)}]")
-        return f"{self.name}[{', '.join(parts)}]" if parts else self.name
+        name = name or self.name
+        return f"{name}[{', '.join(parts)}]" if parts else name
 
 
-def parse_spec(text: str) -> Spec:
-    """Return the spec that ``text`` says.
+def parse_spec(text: str, origin: str = YOU_ASKED) -> Spec:
+    """Return the spec that ``text`` says, asked for by ``origin``.
 
-    Raises :class:`InvalidSpecError` for what is neither form and :class:`UnsupportedError` for
-    URLs, paths and sources that kaa cannot take yet.
+    Raises :class:`InvalidSpecError` for what is neither form.
     """
     stripped = text.strip()
-    source, separator, rest = stripped.partition("::")
-    if separator:
-        if source != PYPI:
-            raise UnsupportedError(
-                f"the spec {text!r} names the source {source!r}",
-                cause="packages come from pypi only in this version of kaa",
-                hint=f"ask for `{rest}` or `{PYPI}::{rest}`",
-            )
-        stripped = rest
-    requirement = _requirement(stripped)
+    source, rest = _split_source(stripped)
+    requirement = _requirement(rest)
     if requirement is not None:
-        return _from_requirement(text, requirement)
-    spec = _from_match_spec(text, stripped)
-    if spec is None:
-        raise InvalidSpecError(
-            f"{text!r} is not a package spec", cause=_reason(stripped), hint=_EXAMPLES
-        )
-    return spec
+        return _from_requirement(text, requirement, source, origin)
+    if source == PYPI:
+        spec = _from_match_spec(text, rest, source, origin)
+        if spec.build or spec.brackets:
+            raise InvalidSpecError(
+                f"{text!r} names a build, and packages of {PYPI} have none",
+                hint=f"ask for `{PYPI}::{spec.name}`, with a version if you want one",
+            )
+        return spec
+    return _from_match_spec(text, rest, source, origin)
+
+
+def _split_source(text: str) -> tuple[str | None, str]:
+    # Of a URL with a port or an IPv6 address the last pair of colons is the separator.
+    source, separator, rest = text.rpartition("::")
+    if not separator or "[" in source.rpartition("://")[2]:
+        return None, text
+    return source.strip() or None, rest.strip()
 
 
 def _requirement(text: str) -> Requirement | None:
@@ -85,14 +107,13 @@ def _requirement(text: str) -> Requirement | None:
         return None
 
 
-def _from_requirement(text: str, requirement: Requirement) -> Spec:
+def _from_requirement(text: str, requirement: Requirement, source: str | None, origin: str) -> Spec:
     from packaging.utils import canonicalize_name
 
     if requirement.url:
-        raise UnsupportedError(
-            f"{text!r} asks for a package by its URL",
-            cause="kaa installs packages from an index only, for now",
-            hint=f"ask for `{requirement.name}`, or install it with `kaa run -n ENV pip install`",
+        raise InvalidSpecError(
+            f"{text!r} asks for a package by its URL, which is not possible here",
+            hint=f"ask for `{requirement.name}`",
         )
     if requirement.marker is not None:
         raise InvalidSpecError(
@@ -102,56 +123,77 @@ def _from_requirement(text: str, requirement: Requirement) -> Spec:
         )
     return Spec(
         text,
-        canonicalize_name(requirement.name),
+        requirement.name.lower(),
         version_spec(requirement.specifier),
         tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
         bool(requirement.specifier.prereleases),
+        _as_conda_reads(requirement.specifier),
+        source=source,
+        origin=origin,
     )
 
 
-def _from_match_spec(text: str, stripped: str) -> Spec | None:
-    from packaging.utils import canonicalize_name
+def _as_conda_reads(specifiers: SpecifierSet) -> str:
+    """Return what the specifiers say of a conda package: `1.1.1a` is a letter there, no alpha."""
+    terms = []
+    for specifier in sorted(specifiers, key=str):
+        version, operator = specifier.version, specifier.operator
+        if operator == "==" and version.endswith(".*"):
+            terms.append(version)
+        else:
+            terms.append(f"{'==' if operator == '===' else operator}{version}")
+    return ",".join(terms) or "*"
 
-    match = _MATCH_SPEC.match(stripped)
-    if match is None:
-        return None
-    version = "*"
-    if match["fuzzy"]:
-        version = match["fuzzy"] if match["fuzzy"].endswith("*") else f"{match['fuzzy']}.*"
-    elif match["spaced"]:
-        version = match["spaced"].replace(" ", "")
-    _check_version(text, version)
-    extras = [extra.strip() for extra in (match["extras"] or "").split(",")]
+
+def _from_match_spec(text: str, stripped: str, source: str | None, origin: str) -> Spec:
+    from packaging.utils import canonicalize_name
+    from rattler import MatchSpec
+    from rattler.exceptions import InvalidMatchSpecError, InvalidVersionSpecError
+
+    extras: tuple[str, ...] = ()
+    match = _EXTRAS.match(stripped)
+    if match and "=" not in match["extras"]:  # `name[extra]=1.2`: an extra and conda's version
+        names = (extra.strip() for extra in match["extras"].split(","))
+        extras = tuple(sorted(canonicalize_name(extra) for extra in names if extra))
+        stripped = match["name"] + match["rest"]
+    try:
+        parsed = MatchSpec(stripped)
+    except (InvalidMatchSpecError, InvalidVersionSpecError, ValueError) as error:
+        raise InvalidSpecError(
+            f"{text!r} is not a package spec",
+            cause=_reason(stripped) or str(error),
+            hint=_EXAMPLES,
+        ) from None
+    version = parsed.version or "*"
     return Spec(
         text,
-        canonicalize_name(match["name"]),
+        parsed.name.normalized,
         version,
-        tuple(sorted(canonicalize_name(extra) for extra in extras if extra)),
+        extras or tuple(sorted(parsed.extras or ())),
         is_pre_release(version),
+        version,
+        parsed.build,
+        _brackets(str(parsed)),
+        source,
+        origin,
     )
 
 
-def _check_version(text: str, version: str) -> None:
-    from rattler import VersionSpec
-    from rattler.exceptions import InvalidVersionSpecError
+_BRACKETS = re.compile(r'(build_number|license|track_features|md5|sha256|url|subdir)="([^"]*)"')
 
-    try:
-        VersionSpec(version)
-    except (InvalidVersionSpecError, ValueError) as error:
-        raise InvalidSpecError(
-            f"{text!r} is not a package spec", cause=str(error), hint=_EXAMPLES
-        ) from None
+
+def _brackets(canonical: str) -> tuple[tuple[str, str], ...]:
+    """Return the fields that rattler keeps in brackets when it says a match spec."""
+    return tuple(sorted((key, value) for key, value in _BRACKETS.findall(canonical)))
 
 
 def _reason(text: str) -> str | None:
     from packaging.requirements import InvalidRequirement, Requirement
 
-    if re.match(r"^(\.|/|~|[A-Za-z]:\\|-e\b)", text) or text.endswith((".whl", ".tar.gz")):
-        return "it looks like a path; kaa installs packages from an index only, for now"
-    if re.match(r"^[a-z+]+://", text):
-        return "it looks like a URL; kaa installs packages from an index only, for now"
+    if re.match(r"^(\.|/|~|[A-Za-z]:\\)", text) or text.endswith((".whl", ".tar.gz")):
+        return "it looks like a path, but there is no such file or directory"
     try:
         Requirement(text)
     except InvalidRequirement as error:
-        return str(error)
+        return str(error).partition("\n")[0]
     return None

@@ -10,74 +10,49 @@ everything.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from kaa.model.distribution import IndexFile, Release
 from kaa.model.errors import MetadataError
 from kaa.sources.identity import identity
 from kaa.sources.markers import ALWAYS
-from kaa.sources.records import Dependency, dependencies, wheel_record
+from kaa.sources.part import Part, extra_name, split_extra_name
+from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, matching
+from kaa.sources.records import (
+    Dependency,
+    dependencies,
+    extra_record,
+    upload_time,
+    wheel_record,
+)
 from kaa.sources.versions import conda_version, is_exact, is_pre_release, python_spec
 from kaa.sources.wheels import WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rattler import PackageName, RepoDataRecord, Subdir
 
-    from kaa.model.distribution import IndexFile, Release
+    from kaa.model.distribution import CoreMetadata
     from kaa.sources.index import ProjectIndex
     from kaa.sources.metadata import MetadataReader
     from kaa.sources.target import Target
-
-FIRST_WINDOW = 1
-GROWTH = 4
-
-
-class Demand(NamedTuple):
-    """What something asks of a project: a conda version spec, and whether it names a
-    pre-release (which then may be chosen, PEP 440)."""
-
-    version: str = "*"
-    pre_releases: bool = False
-
-
-def matching(releases: Iterable[Release], demands: Iterable[Demand]) -> Iterator[Release]:
-    """Yield the releases that satisfy all of ``demands``, pre-releases included."""
-    from rattler import Version, VersionSpec
-
-    specs = [VersionSpec(demand.version) for demand in demands if demand.version != "*"]
-    for release in releases:
-        version = Version(conda_version(release.version)) if specs else None
-        if version is None or all(spec.matches(version) for spec in specs):
-            yield release
-
-
-@dataclass(slots=True)
-class Project:
-    """What is known of one project, and what it has offered so far."""
-
-    name: str
-    releases: Iterable[Release]
-    window: int = FIRST_WINDOW
-    satisfied: dict[Demand, int | None] = field(default_factory=dict)
-    """Each demand, with the window it was last satisfied for, None when with all there is."""
-    offered: dict[str, list[RepoDataRecord]] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    """Versions that cannot be used on the target, and why."""
-    unreadable: set[str] = field(default_factory=set)
-    """Versions whose metadata are broken."""
-    extras: dict[str, set[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
-    """What each extra of any offered version leads to: names, and the extras asked of them."""
 
 
 class PyPISource:
     """The ``RepoDataSource`` (rattler's protocol) of Python package indexes."""
 
-    def __init__(self, index: ProjectIndex, metadata: MetadataReader, target: Target) -> None:
+    def __init__(
+        self,
+        index: ProjectIndex,
+        metadata: MetadataReader,
+        target: Target,
+        part: Part | None = None,
+    ) -> None:
         self._index = index
         self._metadata = metadata
         self._target = target
+        self._part = part or Part()
         self._limits: dict[str, list[Demand]] = {}
         self._demands: dict[str, dict[Demand, None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -104,6 +79,10 @@ class PyPISource:
         """Return the file of the index that a record was made of."""
         return self._files[record.url]
 
+    def has(self, record: RepoDataRecord) -> bool:
+        """Say whether a record was made of a file of the index."""
+        return record.url in self._files
+
     def hidden_names(self) -> set[str]:
         """Return names that only a conditional dependency with extras leads to.
 
@@ -127,7 +106,7 @@ class PyPISource:
         self, platform: Subdir, name: PackageName
     ) -> list[RepoDataRecord]:
         """Return what the project offers at the moment (rattler's protocol)."""
-        if str(platform) != "noarch" or name.normalized == "python":
+        if str(platform) != "noarch" or not self._provides(name.normalized):
             return []
         self.asked += 1
         try:
@@ -143,6 +122,10 @@ class PyPISource:
         # in an order that does not depend on which answer of the index came first
         offered = sorted(project.offered.items())
         return [record for _, records in offered for record in records]
+
+    def _provides(self, name: str) -> bool:
+        wanted = self._part.everything or name in self._demands
+        return wanted and self._part.provides(name)
 
     @property
     def idle(self) -> bool:
@@ -222,21 +205,76 @@ class PyPISource:
         async with self._opening.setdefault(name, asyncio.Lock()):
             if name in self.projects or name in self.unknown:
                 return self.projects.get(name)
-            releases = await self._index.releases(name)
-            if releases is None:
+            project = await self._project(name)
+            if project is None:
                 self.unknown.add(name)
-                return None
-            self.projects[name] = Project(name, releases)
-            return self.projects[name]
+            else:
+                self.projects[name] = project
+            return project
+
+    async def _project(self, name: str) -> Project | None:
+        direct = self._part.direct.get(name)
+        if direct is not None:
+            return Project(name, [Release(direct.version, (direct.file,))])
+        installed = self._part.installed.get(name)
+        if installed is not None and self._still_fits(installed):
+            return self._keep(name, installed)
+        releases = await self._releases(name)
+        return None if releases is None else Project(name, releases)
+
+    async def _releases(self, name: str) -> Iterable[Release] | None:
+        package = split_extra_name(name)
+        project = self._part.names.project(package[0] if package else name)
+        releases = None if project is None else await self._index.releases(project)
+        return None if releases is None else self._early_enough(releases)
+
+    def _still_fits(self, installed: RepoDataRecord) -> bool:
+        filename = installed.url.rpartition("/")[2]
+        return filename.endswith(".whl") and bool(self._target.fit(filename))
+
+    def _keep(self, name: str, installed: RepoDataRecord) -> Project:
+        """Offer an installed package; what else there is is asked for when it will not do."""
+        from rattler import MatchSpec
+
+        project = Project(name, loaded=False, kept=str(installed.version))
+        project.offered[str(installed.version)] = [installed]
+        self._files[installed.url] = _installed_file(installed)
+        for text in installed.depends:
+            spec = MatchSpec(text)
+            version = spec.version or "*"
+            needed = text.partition("[")[0].split(" ")[0]
+            self.demand(needed, Demand(version, is_pre_release(version)))
+            if spec.extras and spec.condition:
+                self._hiding.add((needed, tuple(spec.extras)))
+        return project
+
+    def _early_enough(self, releases: Iterable[Release]) -> Iterable[Release]:
+        """Return the releases with the files that were there at the time that is asked for."""
+        limit = self._part.exclude_newer
+        if limit is None:
+            return releases
+        cut = []
+        for release in releases:
+            times = ((file, upload_time(file)) for file in release.files)
+            files = tuple(file for file, time in times if time is not None and time <= limit)
+            if files:
+                cut.append(Release(release.version, files))
+        return cut
 
     async def _satisfy(self, project: Project) -> None:
         while True:
             chosen: dict[str, list[WheelChoice]] = {}
             for demand in list(self._demands.get(project.name) or [Demand()]):
-                if project.satisfied.get(demand, 0) not in (None, project.window):
-                    wheels, exhausted = self._choose(project, demand)
-                    project.satisfied[demand] = None if exhausted else project.window
-                    chosen |= wheels
+                if project.satisfied.get(demand, 0) in (None, project.window):
+                    continue
+                if self._keeps(project, demand):
+                    project.satisfied[demand] = project.window
+                    continue
+                if not project.loaded:
+                    await self._load(project)
+                wheels, exhausted = self._choose(project, demand)
+                project.satisfied[demand] = None if exhausted else project.window
+                chosen |= wheels
             new = [item for item in chosen.items() if item[0] not in project.offered]
             for version, _ in new:  # before anything is awaited: no other task offers them as well
                 project.offered[version] = []
@@ -244,6 +282,19 @@ class PyPISource:
             if all(read):
                 return
             project.satisfied.clear()  # others take the places of those that could not be read
+
+    def _keeps(self, project: Project, demand: Demand) -> bool:
+        """Say whether the installed version will do, so that the index need not be asked."""
+        if project.kept is None or project.window > FIRST_WINDOW:
+            return False
+        demands = (demand, *self._limits.get(project.name, []))
+        return any(True for _ in matching([Release(project.kept, ())], demands))
+
+    async def _load(self, project: Project) -> None:
+        async with self._opening.setdefault(project.name, asyncio.Lock()):
+            if not project.loaded:
+                project.releases = await self._releases(project.name) or ()
+                project.loaded = True
 
     def _choose(
         self, project: Project, demand: Demand
@@ -286,28 +337,62 @@ class PyPISource:
         # installer; they differ only while Python's version is open (see kaa.solver.solve).
         try:
             first = len(project.offered) == 1
-            metadata = await self._metadata.core_metadata(wheels[0].file, likely=first)
-            needed = dependencies(metadata, self._target)
+            metadata = await self._core_metadata(project, wheels[0].file, likely=first)
+            needed = dependencies(metadata, self._target, self._part.names.conda_name)
         except MetadataError as error:
             project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
             project.unreadable.add(version)
             project.offered.pop(version, None)
             return False
+        needed = [part for dependency in needed for part in self._without_extras(dependency)]
+        of_extra = split_extra_name(project.name)
+        if of_extra:
+            needed = [dependency for dependency in needed if dependency.extra == of_extra[1]]
         for dependency in needed:
             self._note(dependency)
             if dependency.extra:
                 leads = (dependency.name, dependency.extras)
                 project.extras.setdefault(dependency.extra, set()).add(leads)
+        if of_extra:
+            project.offered[version].append(extra_record(project.name, version, needed))
+            return True
         requires = python_spec(metadata.requires_python)
+        rival = self._part.names.rival(self._part.names.project(project.name) or project.name)
+        constrains = [f"{rival} <0dev"] if rival else []
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
             python = [spec for spec in (requires, wheel.python) if spec != "*"]
             sha256 = identity(wheel.file)
-            record = wheel_record(project.name, version, wheel.file, sha256, needed, python)
+            record = wheel_record(
+                project.name, version, wheel.file, sha256, needed, python, constrains=constrains
+            )
             project.offered[version].append(record)
         return True
+
+    async def _core_metadata(
+        self, project: Project, file: IndexFile, *, likely: bool
+    ) -> CoreMetadata:
+        direct = self._part.direct.get(project.name)
+        if direct is not None:
+            return direct.metadata
+        return await self._metadata.core_metadata(file, likely=likely)
+
+    def _without_extras(self, dependency: Dependency) -> list[Dependency]:
+        """Return a dependency, and its extras as names of their own if it is a conda package's."""
+        if not dependency.extras or self._part.provides(dependency.name):
+            return [dependency]
+        carriers = [extra_name(dependency.name, extra) for extra in dependency.extras]
+        plain = dependency._replace(extras=())
+        return [plain, *(plain._replace(name=carrier) for carrier in carriers)]
 
     def _note(self, dependency: Dependency) -> None:
         self.demand(dependency.name, Demand(dependency.version, dependency.pre_releases))
         if dependency.extras and dependency.condition != ALWAYS:
             self._hiding.add((dependency.name, dependency.extras))
+
+
+def _installed_file(record: RepoDataRecord) -> IndexFile:
+    """Return the file of an index that an installed package was made of."""
+    assert record.sha256 is not None  # every record of ours has one
+    filename = record.url.rpartition("/")[2]
+    return IndexFile(filename, record.url, {"sha256": record.sha256.hex()}, record.size)

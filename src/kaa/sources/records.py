@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kaa.model.errors import MetadataError
 from kaa.model.package import PYPI, channel_url
 from kaa.sources.markers import ALWAYS, python_condition
+from kaa.sources.part import split_extra_name
 from kaa.sources.versions import NO_VERSION, conda_version, version_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from packaging.markers import Marker
     from packaging.requirements import Requirement
@@ -54,8 +56,12 @@ class Dependency(NamedTuple):
         return f"{self.name}[{', '.join(parts)}]" if parts else self.name
 
 
-def dependencies(metadata: CoreMetadata, target: Target) -> list[Dependency]:
+def dependencies(
+    metadata: CoreMetadata, target: Target, named: Callable[[str], str] = str
+) -> list[Dependency]:
     """Return what a distribution needs on the target, extras included.
+
+    ``named`` gives the solver's name of a project (PEP 503).
 
     Requirements with a URL cannot be part of a solve and are said with a version that no package
     has, so that the solver avoids the distribution. Raises
@@ -64,7 +70,7 @@ def dependencies(metadata: CoreMetadata, target: Target) -> list[Dependency]:
     found: list[Dependency] = []
     for text in metadata.requires_dist:
         requirement = _parsed(text)
-        name = _canonical(requirement.name)
+        name = named(_canonical(requirement.name))
         version = NO_VERSION if requirement.url else version_spec(requirement.specifier)
         extras = tuple(sorted(_canonical(extra) for extra in requirement.extras))
         for extra, condition in _conditions(requirement, metadata.extras, target):
@@ -160,11 +166,14 @@ def wheel_record(
     sha256: str,
     needed: Sequence[Dependency],
     python: Sequence[str],
+    *,
+    constrains: Sequence[str] = (),
 ) -> RepoDataRecord:
     """Return the record of a wheel.
 
-    ``name`` and ``version`` are normalised (PEP 503, PEP 440); ``sha256`` identifies the wheel;
-    ``python`` are the specs that Requires-Python and the wheel's tags put on ``python``.
+    ``name`` is the solver's, ``version`` normalised (PEP 440); ``sha256`` identifies the wheel;
+    ``python`` are the specs that Requires-Python and the wheel's tags put on ``python``;
+    ``constrains`` what must not be beside it.
     """
     from rattler import PackageRecord, RepoDataRecord
     from rattler.package import BuildString
@@ -184,8 +193,43 @@ def wheel_record(
         "noarch",
         noarch="python",
         depends=depends,
+        constrains=list(constrains),
         extra_depends=extra_depends,
         sha256=bytes.fromhex(sha256),
         size=file.size,
     )
+    record.timestamp = upload_time(file)
     return RepoDataRecord(record, file.filename, file.url, channel_url(PYPI))
+
+
+def extra_record(name: str, version: str, needed: Sequence[Dependency]) -> RepoDataRecord:
+    """Return the record that says what an extra of a conda package needs.
+
+    ``name`` is that of :func:`~kaa.sources.part.extra_name`; ``needed`` counts under the extra.
+    """
+    from rattler import PackageRecord, RepoDataRecord
+    from rattler.package import BuildString
+
+    package = split_extra_name(name)
+    assert package is not None
+    said = conda_version(version)
+    depends = [f'{package[0]}[version="=={said}"]']
+    depends += [dependency.match_spec() for dependency in needed]
+    record = PackageRecord(
+        name, said, BuildString("0"), 0, "noarch", noarch="generic", depends=depends
+    )
+    file = f"{name}-{version}-0.conda"
+    return RepoDataRecord(record, file, f"{channel_url(PYPI)}{file}", channel_url(PYPI))
+
+
+def upload_time(file: IndexFile) -> datetime | None:
+    """Return when a file came to its index (PEP 700), None when the index does not say."""
+    from datetime import datetime, timezone
+
+    if not file.upload_time:
+        return None
+    try:
+        time = datetime.fromisoformat(file.upload_time.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)

@@ -3,71 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
-from kaa.environments.registry import conda_environments_file, register
-from kaa.kernels.overlay import overlay_prefix, overlay_ready
-from kaa.kernels.specs import kernelspec_directory, write_kernelspec
-from kaa.model.environment import EnvironmentInfo, Manifest
-from kaa.model.errors import KaaError, RequestError, UnsupportedError
-from kaa.model.package import PYPI, Package, source_of_channel
+from kaa.model.environment import EnvironmentInfo, Manifest, now
+from kaa.model.errors import RequestError, UnsupportedError
+from kaa.model.package import Package, source_of_channel
 from kaa.model.plan import Addition, Plan
-from kaa.model.progress import Phase
-from kaa.network.client import Client
-from kaa.network.locations import redact
-from kaa.network.settings import load_settings
-from kaa.solver.solve import Solution, solve
-from kaa.solver.specs import Spec, parse_spec
-from kaa.sources.host import find_host_pythons
+from kaa.solver.specs import parse_spec
 from kaa.sources.identity import promised_sha256
-from kaa.sources.index import ProjectIndex
-from kaa.sources.metadata import MetadataReader
 from kaa.store.disk import check_writable, writing
-from kaa.store.locks import at_work, locked
-from kaa.transaction.commit import check_absent, commit_first_generation
-from kaa.transaction.fetch import fetch_wheels, is_cached, provide_host_python
+from kaa.transaction.commit import check_absent
+from kaa.transaction.fetch import is_cached
 from kaa.transaction.leftovers import clear_leftovers
-from kaa.transaction.stage import link_packages, staging_directory
-from kaa.workflows.tolerance import tolerated
+from kaa.workflows.generation import link_first_generation
+from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
+from kaa.workflows.options import SolveOptions, is_foreign, question
+from kaa.workflows.supply import Supply, bring, open_supply, solve_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from kaa.model.progress import Progress
-    from kaa.store.host_python import HostPython
+    from kaa.solver.request import Solution, SolveRequest
     from kaa.store.layout import Layout
-
-DEFAULT_SOURCES = (PYPI,)
 
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
     """What the user asks for.
 
-    Exactly one of ``name`` and ``prefix`` is given; ``specs`` and ``sources`` are as typed, no
-    sources means the default ones; ``command`` is the command line, for the history.
+    Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
+    command line, for the history; ``dry_run`` says that nothing is going to be carried out.
     """
 
     name: str | None
     prefix: Path | None
     specs: tuple[str, ...]
-    sources: tuple[str, ...]
     command: str
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """How packages are found and brought into the package cache, for one run."""
-
-    client: Client
-    metadata: MetadataReader
+    options: SolveOptions = field(default_factory=SolveOptions)
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +56,7 @@ class Creation:
     plan: Plan
     prefix: Prefix
     manifest: Manifest
-    specs: tuple[Spec, ...]
+    request: SolveRequest
     solution: Solution
     supply: Supply
 
@@ -95,7 +74,12 @@ async def prepare_create(
     prefix = Prefix(resolve_prefix(layout, request.name, request.prefix))
     check_path(prefix.path)
     check_absent(prefix)
-    sources = _sources(request.sources)
+    if is_foreign(request.options) and not request.dry_run:
+        raise UnsupportedError(
+            f"an environment for {request.options.platform} cannot be made on this machine",
+            cause="what its packages need to be linked right is on the other machine",
+            hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
+        )
     specs = tuple(parse_spec(text) for text in request.specs)
     if not specs:
         raise RequestError(
@@ -104,14 +88,16 @@ async def prepare_create(
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
     check_writable(prefix.generations)
-    # In threads, because both may have to wait, and Ctrl-C must not have to.
+    # In a thread, because it may have to wait, and Ctrl-C must not have to.
     await asyncio.to_thread(clear_leftovers, layout, prefix)
-    pythons = await asyncio.to_thread(find_host_pythons, layout)
-    async with _open_supply(layout) as supply:
-        solution = await _solve(specs, pythons, layout, supply, progress)
-        manifest = Manifest(prefix.name, request.specs, sources, request.command, _now())
-        plan = _plan(prefix, solution, specs, layout)
-        yield Creation(plan, prefix, manifest, specs, solution, supply)
+    async with open_supply(layout, request.options, progress) as supply:
+        sources = supply.sources(specs)
+        asked = question(request.options, specs, sources, cache_dir=layout.metadata)
+        solution = await solve_for(asked, supply, progress)
+        names = tuple(source.name for source in sources)
+        manifest = Manifest(prefix.name, request.specs, names, request.command, now())
+        plan = _plan(prefix, solution, layout)
+        yield Creation(plan, prefix, manifest, asked, solution, supply)
 
 
 async def carry_out_create(
@@ -122,50 +108,21 @@ async def carry_out_create(
     Raises the errors of the network, the store and the disk; then nothing is left behind but
     what the package cache has gained.
     """
-    await _build(creation, layout, progress)
+    solution, prefix, supply = creation.solution, creation.prefix, creation.supply
+    asked = creation.request
+    await bring(solution, layout, supply, progress)
+    await link_first_generation(solution, asked.specs, prefix, creation.manifest, layout, progress)
     try:
         if creation.plan.overlay is not None:
-            await _lend_kernel(creation, layout, progress)
+            name, minor = creation.plan.name, creation.plan.overlay
+            await lend_kernel(name, minor, asked.sources, layout, supply, progress)
     finally:  # even when interrupted: the environment is there
-        _announce(creation.prefix, layout)
-    return read_info(creation.prefix)
+        announce(prefix, layout)
+    return read_info(prefix)
 
 
-def _sources(asked: tuple[str, ...]) -> tuple[str, ...]:
-    for source in asked:
-        if source != PYPI:
-            raise UnsupportedError(
-                f"the source {redact(source)!r} cannot be used",
-                cause="conda channels are not part of this version of kaa",
-                hint=f"use `-c {PYPI}`: the indexes of pip's and uv's settings",
-            )
-    return tuple(dict.fromkeys(asked)) or DEFAULT_SOURCES
-
-
-@asynccontextmanager
-async def _open_supply(layout: Layout) -> AsyncIterator[Supply]:
-    with at_work(layout):
-        async with Client(load_settings(os.environ)) as client:
-            metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
-            yield Supply(client, metadata)
-
-
-async def _solve(
-    specs: Sequence[Spec],
-    pythons: Sequence[HostPython],
-    layout: Layout,
-    supply: Supply,
-    progress: Progress,
-) -> Solution:
-    index = ProjectIndex(supply.client, supply.client.settings, layout.metadata, progress)
-    try:
-        return await solve(specs, pythons, index, supply.metadata)
-    finally:
-        progress.finish(Phase.METADATA)
-
-
-def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Layout) -> Plan:
-    asked = {spec.name for spec in specs}
+def _plan(prefix: Prefix, solution: Solution, layout: Layout) -> Plan:
+    asked = set(solution.asked.values())
     additions = []
     for record in solution.records:
         name = record.name.normalized
@@ -174,7 +131,7 @@ def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Lay
             name=name,
             version=str(record.version),
             build=str(record.build),
-            source=source_of_channel(record.channel),
+            source=source_of_channel(record.channel or "unknown"),
             url=record.url,
             sha256=promised_sha256(file) if file else None,
             size=record.size,
@@ -182,84 +139,4 @@ def _plan(prefix: Prefix, solution: Solution, specs: Sequence[Spec], layout: Lay
         )
         local = file is None or is_cached(layout, record)
         additions.append(Addition(package, 0 if local else record.size or 0))
-    minor = solution.python.minor
-    names = {addition.package.name for addition in additions}
-    overlay = None if "ipykernel" in names or overlay_ready(layout, minor) else minor
-    return Plan(prefix.name, prefix.path, tuple(additions), overlay)
-
-
-async def _build(creation: Creation, layout: Layout, progress: Progress) -> None:
-    """Fetch, stage and commit: what every environment of kaa is made by."""
-    solution = creation.solution
-    provide_host_python(layout, solution.python)
-    wheels = [
-        (record, solution.files[record.url])
-        for record in solution.records
-        if record.url in solution.files
-    ]
-    supply = creation.supply
-    await fetch_wheels(wheels, layout, supply.client, supply.metadata, progress)
-    await _link(creation, layout, progress)
-
-
-async def _link(creation: Creation, layout: Layout, progress: Progress) -> None:
-    solution, prefix = creation.solution, creation.prefix
-    requested = [spec.match_spec() for spec in creation.specs]
-    with staging_directory(prefix, layout) as staging:
-        await link_packages(solution.records, requested, staging, prefix, layout, progress)
-        with locked(layout, "environments"):
-            commit_first_generation(prefix, staging, creation.manifest)
-
-
-async def _lend_kernel(creation: Creation, layout: Layout, progress: Progress) -> None:
-    """Build the overlay that lends ipykernel to environments with this Python."""
-    python = creation.solution.python
-    progress.expect(Phase.KERNEL, 1)
-    with tolerated(
-        f"{creation.plan.name} is complete, but its kernel cannot start: there is no ipykernel "
-        f"for Python {python.minor} (it is tried again with the next environment that is created; "
-        "or create this one with ipykernel among its packages)",
-        layout.overlays,
-    ):
-        await build_overlay(python, layout, creation.supply, progress)
-    progress.advance(Phase.KERNEL, 1)
-    progress.finish(Phase.KERNEL)
-
-
-async def build_overlay(
-    python: HostPython, layout: Layout, supply: Supply, progress: Progress
-) -> None:
-    """Create the environment whose site-packages lend ipykernel to others with this Python.
-
-    Raises what creating an environment raises; that another process was faster is no error.
-    """
-    prefix = Prefix(overlay_prefix(layout, python.minor))
-    specs = (parse_spec(f"python={python.minor}"), parse_spec("ipykernel"))
-    solution = await _solve(specs, [python], layout, supply, progress)
-    texts = tuple(spec.text for spec in specs)
-    manifest = Manifest(prefix.name, texts, DEFAULT_SOURCES, "kernel overlay", _now())
-    plan = _plan(prefix, solution, specs, layout)
-    creation = Creation(plan, prefix, manifest, specs, solution, supply)
-    try:
-        await _build(creation, layout, progress)
-    except KaaError:
-        if not overlay_ready(layout, python.minor):
-            raise
-
-
-def _announce(prefix: Prefix, layout: Layout) -> None:
-    """Let Jupyter, conda and editors know of the environment."""
-    with (
-        tolerated(f"{prefix.name} is not known to Jupyter and conda", layout.locks),
-        locked(layout, "environments"),
-    ):
-        if not prefix.path.is_symlink():
-            return  # another process has removed it already
-        with tolerated(f"{prefix.name} is not on conda's list", conda_environments_file()):
-            register(layout, prefix.path)
-        with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
-            write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Plan(prefix.name, prefix.path, tuple(additions), missing_overlay(solution, layout))

@@ -1,0 +1,99 @@
+"""What a solve is asked, and what it may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kaa.model.source import Kind, Priority, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from rattler import Gateway, RepoDataRecord
+
+    from kaa.model.distribution import IndexFile
+    from kaa.solver.specs import Spec
+    from kaa.sources.index import ProjectIndex
+    from kaa.sources.metadata import MetadataReader
+    from kaa.sources.part import Direct
+    from kaa.store.host_python import HostPython
+
+
+@dataclass(frozen=True, slots=True)
+class SolveRequest:
+    """One question to the solver; ``dataclasses.replace`` makes variants of it.
+
+    ``sources`` are in order of priority, and among them is whatever a spec names; ``platform`` is
+    a conda subdir; ``virtual_packages`` are texts (``__glibc=2.36=0``); ``pins`` hold for what is
+    in the answer without asking for it; ``installed`` records stay where they can, with
+    ``frozen`` in any case; ``direct`` are distributions of URLs and paths by project (PEP 503);
+    records that are younger than ``exclude_newer`` do not count.
+    """
+
+    specs: tuple[Spec, ...]
+    sources: tuple[Source, ...]
+    platform: str
+    virtual_packages: tuple[str, ...] = ()
+    priority: Priority = Priority.STRICT
+    pins: tuple[Spec, ...] = ()
+    installed: tuple[RepoDataRecord, ...] = ()
+    frozen: bool = False
+    direct: Mapping[str, Direct] = field(default_factory=dict)
+    exclude_newer: datetime | None = None
+
+    @property
+    def channels(self) -> tuple[Source, ...]:
+        """The conda channels among the sources."""
+        return tuple(source for source in self.sources if source.kind is Kind.CONDA)
+
+    @property
+    def has_index(self) -> bool:
+        """Whether package indexes are among the sources."""
+        return any(source.kind is Kind.PYPI for source in self.sources)
+
+    def source(self, text: str) -> Source | None:
+        """Return the source that a spec's ``text::`` names, None when it is not among them."""
+        for source in self.sources:
+            if text == source.name or text.rstrip("/") in {url.rstrip("/") for url in source.urls}:
+                return source
+        ends = f"/{text.strip('/')}/"
+        return next((s for s in self.sources if any(url.endswith(ends) for url in s.urls)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Where a solve finds things.
+
+    ``pythons`` finds this machine's interpreters, newest first, and ``mapping`` the PyPI projects
+    of conda names, or None; both are called when they are needed only.
+    """
+
+    gateway: Gateway
+    index: ProjectIndex
+    metadata: MetadataReader
+    pythons: Callable[[], Awaitable[tuple[HostPython, ...]]]
+    mapping: Callable[[], Awaitable[Mapping[str, list[str] | None] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What the environment is going to have.
+
+    ``records`` are in order of name; ``files`` maps the URL of each wheel's record to its file on
+    the index; ``python`` is the version of the interpreter among the records, None when there is
+    none, and ``host_python`` the interpreter of this machine that it is, if it is one; ``asked``
+    maps what was typed to the name of the record that it led to.
+    """
+
+    records: tuple[RepoDataRecord, ...]
+    files: Mapping[str, IndexFile]
+    python: str | None
+    host_python: HostPython | None
+    asked: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def python_minor(self) -> str | None:
+        """Python's version without its last part (``3.12``)."""
+        return ".".join(self.python.split(".")[:2]) if self.python else None

@@ -1,0 +1,253 @@
+"""What is known before the solver is asked: who provides what, under which name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import InvalidSpecError, NoInterpreterError
+from kaa.model.source import Kind, Priority
+from kaa.sources.conda import CondaChannels
+from kaa.sources.host import OLDEST
+from kaa.sources.part import Names, OwnNames, Part, extra_name
+from kaa.sources.project import Demand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rattler import RepoDataRecord
+
+    from kaa.model.source import Source
+    from kaa.solver.request import Catalog, SolveRequest
+    from kaa.solver.specs import Spec
+    from kaa.store.host_python import HostPython
+
+_RELEASED = re.compile(r"\d+(\.\d+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A spec of the request in the solver's words.
+
+    ``name`` is the solver's; ``match_specs`` say the spec, an extra of a conda package as a
+    second one; ``demands`` are what it asks of package indexes, by name.
+    """
+
+    spec: Spec
+    name: str
+    match_specs: tuple[str, ...]
+    demands: tuple[tuple[str, Demand], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the sources have for a request.
+
+    ``channel_names`` are all names of the conda channels; ``part`` is that of the package indexes,
+    None when nothing is to be asked of them; ``pythons`` are the full versions that may be chosen,
+    newest first, empty when no Python is needed; ``hosts`` are the interpreters of this machine
+    among them, None when Python comes from a channel.
+    """
+
+    request: SolveRequest
+    channels: CondaChannels
+    channel_names: frozenset[str]
+    names: Names
+    part: Part | None
+    roots: tuple[Root, ...]
+    pins: tuple[Root, ...]
+    pythons: tuple[str, ...]
+    hosts: tuple[HostPython, ...] | None
+
+
+async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
+    """Return the scene of a request.
+
+    Raises :class:`~kaa.model.errors.SourceError` when a channel cannot be read,
+    :class:`NoInterpreterError` when no Python is as asked for, and
+    :class:`~kaa.model.errors.RequestError` for a spec that names a source nobody knows.
+    """
+    channels = CondaChannels(catalog.gateway, request.channels, request.platform)
+    channel_names = await channels.names()
+    index = request.has_index
+    names = await _names(request, catalog, channel_names) if index else OwnNames()
+    asked = [(spec, _solver_name(spec, names, channel_names, request)) for spec in request.specs]
+    part = await _part(request, channels, channel_names, names, asked) if index else None
+    roots = tuple(_root(spec, name, part, request) for spec, name in asked)
+    pins = tuple(
+        _root(spec, _solver_name(spec, names, channel_names, request), part, request)
+        for spec in request.pins
+    )
+    if part is not None and not _needed(part, roots, request):
+        part = None
+    hosts: tuple[HostPython, ...] | None = None
+    pythons: tuple[str, ...] = ()
+    if _python_of_host(request, channel_names):
+        needed = part is not None or any(spec.name == "python" for spec in request.specs)
+        hosts = _allowed(request, await catalog.pythons(), needed=needed)
+        pythons = tuple(python.version for python in hosts)
+    elif part is not None:
+        pythons = await _pythons_of_channels(request, channels)
+    return Scene(request, channels, channel_names, names, part, roots, pins, pythons, hosts)
+
+
+async def _names(request: SolveRequest, catalog: Catalog, channel_names: frozenset[str]) -> Names:
+    if not channel_names:
+        return OwnNames()
+    from kaa.sources.project_names import ProjectNames
+
+    plain = all(spec.source is None and spec.name in channel_names for spec in request.specs)
+    ours = not request.installed and not request.direct
+    if plain and ours and request.sources[0].kind is Kind.CONDA:
+        return ProjectNames(channel_names)  # nothing will be asked of an index
+    return ProjectNames(channel_names, await catalog.mapping())
+
+
+def _solver_name(
+    spec: Spec, names: Names, channel_names: frozenset[str], request: SolveRequest
+) -> str:
+    from packaging.utils import canonicalize_name
+
+    source = None if spec.source is None else _source(spec, request)
+    if spec.name == "python" or spec.name.startswith("__"):
+        return spec.name
+    if source is not None and source.kind is Kind.PYPI:
+        return names.conda_name(canonicalize_name(spec.name))
+    if spec.name in channel_names or (source is not None and source.kind is Kind.CONDA):
+        return spec.name
+    if not request.has_index:
+        return spec.name
+    return names.asked(spec.name)
+
+
+def _source(spec: Spec, request: SolveRequest) -> Source:
+    assert spec.source is not None
+    source = request.source(spec.source)
+    if source is None:
+        known = ", ".join(f"`{source.name}`" for source in request.sources)
+        raise InvalidSpecError(
+            f"{spec.text!r} names the source {spec.source!r}, which is not among the sources",
+            cause=f"these are: {known}",
+            hint=f"add `-c {spec.source}`, or ask for `{spec.name}`",
+        )
+    return source
+
+
+async def _part(
+    request: SolveRequest,
+    channels: CondaChannels,
+    channel_names: frozenset[str],
+    names: Names,
+    asked: Sequence[tuple[Spec, str]],
+) -> Part:
+    kinds = [source.kind for source in request.sources if source.kind is not Kind.HOST]
+    before = request.channels[: kinds.index(Kind.PYPI)]
+    elsewhere: set[str] = set()
+    if request.priority is not Priority.DISABLED and before:
+        whole = len(before) == len(request.channels)
+        elsewhere = set(channel_names if whole else await channels.names(before))
+    for spec, name in asked:
+        if spec.source is not None:
+            from_index = _source(spec, request).kind is Kind.PYPI
+            (elsewhere.discard if from_index else elsewhere.add)(name)
+    elsewhere -= {names.conda_name(project) for project in request.direct}
+    return Part(
+        names=names,
+        elsewhere=frozenset(elsewhere),
+        everything=not before or request.priority is Priority.DISABLED,
+        installed=_of_index(request),
+        direct={names.conda_name(project): direct for project, direct in request.direct.items()},
+        exclude_newer=request.exclude_newer,
+    )
+
+
+def _of_index(request: SolveRequest) -> dict[str, RepoDataRecord]:
+    from kaa.model.package import PYPI, channel_url
+
+    url = channel_url(PYPI).rstrip("/")
+    return {
+        record.name.normalized: record
+        for record in request.installed
+        if (record.channel or "").rstrip("/") == url
+    }
+
+
+def _root(spec: Spec, name: str, part: Part | None, request: SolveRequest) -> Root:
+    source = None if spec.source is None else _source(spec, request)
+    conda = part is None or not part.provides(name)
+    channel = None
+    if source is not None and source.kind is Kind.CONDA and len(source.urls) == 1:
+        channel = source.urls[0]
+    own = spec.match_spec(name, conda=conda, channel=channel)
+    if not conda:
+        return Root(spec, name, (own,), ((name, Demand(spec.version, spec.pre_releases)),))
+    if part is None or not spec.extras:
+        return Root(spec, name, (own,))
+    carriers = [extra_name(name, extra) for extra in spec.extras]
+    return Root(spec, name, (own, *carriers), tuple((carrier, Demand()) for carrier in carriers))
+
+
+def _needed(part: Part, roots: Sequence[Root], request: SolveRequest) -> bool:
+    """Say whether the answer can have anything of a package index in it."""
+    return (
+        part.everything
+        or bool(part.direct or part.installed)
+        or any(root.demands and root.name != "python" for root in roots)
+    )
+
+
+def _python_of_host(request: SolveRequest, channel_names: frozenset[str]) -> bool:
+    for spec in request.specs:
+        if spec.name == "python" and spec.source is not None:
+            return _source(spec, request).kind is Kind.HOST
+    first = request.sources[0].kind if request.sources else Kind.HOST
+    return first is Kind.HOST or "python" not in channel_names
+
+
+async def _pythons_of_channels(request: SolveRequest, channels: CondaChannels) -> tuple[str, ...]:
+    from rattler import Version
+
+    wanted = [spec for spec in request.specs if spec.name == "python"]
+    spec = wanted[0].match_spec(conda=True) if wanted else "python"
+    versions = {str(record.version) for record in await channels.records(spec)}
+    released = [version for version in versions if _RELEASED.fullmatch(version)]
+    if not wanted:
+        released = [v for v in released if tuple(map(int, v.split(".")[:2])) >= OLDEST]
+    if not released:
+        raise NoInterpreterError(
+            f"no channel has a Python for {' and '.join(f'`{spec.text}`' for spec in wanted)}"
+            if wanted
+            else "no channel has a Python",
+            hint="ask for another version: `kaa search python` shows what there is",
+        )
+    return tuple(sorted(released, key=Version, reverse=True))
+
+
+def _allowed(
+    request: SolveRequest, pythons: Sequence[HostPython], *, needed: bool
+) -> tuple[HostPython, ...]:
+    from rattler import Version, VersionSpec
+
+    wanted = [spec for spec in request.specs if spec.name == "python"]
+    allowed = tuple(
+        python
+        for python in pythons
+        if all(VersionSpec(spec.version).matches(Version(python.version)) for spec in wanted)
+    )
+    if allowed or not needed:
+        return allowed
+    there = ", ".join(python.version for python in pythons)
+    asked = " and ".join(f"`{spec.text}`" for spec in wanted)
+    raise NoInterpreterError(
+        f"this machine has no interpreter for {asked}" if asked else "no interpreter was found",
+        cause=f"these were found: {there}" if there else "no CPython 3.8 or newer was found",
+        hint=(
+            f"ask for one of them, such as `python={pythons[0].minor}`, take Python from a conda "
+            "channel (`-c conda-forge`), or install it (your system's packages, pyenv, "
+            "`uv python install`)"
+            if pythons
+            else "take Python from a conda channel (`-c conda-forge`), or install it (your "
+            "system's packages, pyenv, `uv python install`)"
+        ),
+    )

@@ -1,0 +1,46 @@
+"""A solution becomes a generation: linked beside the others, committed in one rename."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaa.store.locks import locked
+from kaa.transaction.commit import commit_first_generation
+from kaa.transaction.stage import link_packages, staging_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kaa.environments.prefix import Prefix
+    from kaa.model.environment import Manifest
+    from kaa.model.progress import Progress
+    from kaa.solver.request import Solution
+    from kaa.solver.specs import Spec
+    from kaa.store.layout import Layout
+
+
+async def link_first_generation(
+    solution: Solution,
+    specs: Sequence[Spec],
+    prefix: Prefix,
+    manifest: Manifest,
+    layout: Layout,
+    progress: Progress,
+) -> None:
+    """Link a new environment from the package cache and commit it.
+
+    ``specs`` are what was asked for. Raises the errors of the disk, and
+    :class:`~kaa.model.errors.EnvironmentExistsError` when another process was faster.
+    """
+    with staging_directory(prefix, layout) as staging:
+        requested = requested_specs(solution, specs)
+        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        with locked(layout, "environments"):
+            commit_first_generation(prefix, staging, manifest)
+
+
+def requested_specs(solution: Solution, specs: Sequence[Spec]) -> list[str]:
+    """Return the match specs of what was asked for, for the records that conda tools read."""
+    names = {record.name.normalized for record in solution.records}
+    called = {solution.asked.get(spec.text, spec.name): spec for spec in specs}
+    return [spec.match_spec(name) for name, spec in called.items() if name in names]

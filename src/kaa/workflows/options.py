@@ -1,0 +1,105 @@
+"""How a request is to be solved: what the command line and the settings say, made a question."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import RequestError
+from kaa.model.source import Priority
+from kaa.solver.request import SolveRequest
+from kaa.sources.target import host_subdir, known_subdir
+from kaa.sources.virtual_packages import parse_override, virtual_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from kaa.model.source import Source
+    from kaa.solver.specs import Spec
+    from kaa.sources.part import Direct
+
+_AGE = re.compile(r"(\d+)\s*(h|d|w)\w*")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class SolveOptions:
+    """The options that every command that solves shares, as typed; None leaves it to the settings.
+
+    ``sources`` are those of ``-c``, in order; ``overrides`` virtual packages (``__cuda=12.4``);
+    ``exclude_newer`` a date (ISO 8601) or an age (``7d``); ``editable`` are paths of ``-e``.
+    """
+
+    sources: tuple[str, ...] = ()
+    priority: str | None = None
+    platform: str | None = None
+    overrides: tuple[str, ...] = ()
+    exclude_newer: str | None = None
+    build: bool = True
+    deps: str = "all"
+    frozen: bool = False
+    offline: bool = False
+    editable: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+
+
+def question(
+    options: SolveOptions,
+    specs: tuple[Spec, ...],
+    sources: tuple[Source, ...],
+    *,
+    pins: tuple[Spec, ...] = (),
+    priority: Priority = Priority.STRICT,
+    installed: tuple[RepoDataRecord, ...] = (),
+    direct: Mapping[str, Direct] | None = None,
+    cache_dir: Path | None = None,
+) -> SolveRequest:
+    """Return the question to the solver.
+
+    ``priority`` is that of the settings. Raises :class:`RequestError` for options that make no
+    sense.
+    """
+    platform = options.platform or host_subdir()
+    known_subdir(platform)
+    overrides = dict(parse_override(text) for text in options.overrides)
+    return SolveRequest(
+        specs,
+        sources,
+        platform,
+        virtual_packages(platform, overrides, cache_dir=cache_dir),
+        Priority(options.priority) if options.priority else priority,
+        pins,
+        installed,
+        options.frozen,
+        direct or {},
+        _moment(options.exclude_newer),
+    )
+
+
+def is_foreign(options: SolveOptions) -> bool:
+    """Say whether the answer is for another platform than this machine's."""
+    return options.platform is not None and options.platform != host_subdir()
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return the moment that a date, a time or an age says."""
+    if text is None:
+        return None
+    age = _AGE.fullmatch(text.strip())
+    if age:
+        return datetime.now(timezone.utc) - int(age[1]) * _UNITS[age[2]]
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise RequestError(
+            f"{text!r} is neither a date nor an age",
+            hint="examples: `--exclude-newer 2026-03-01`, `--exclude-newer 2026-03-01T12:00:00Z`, "
+            "`--exclude-newer 7d`",
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

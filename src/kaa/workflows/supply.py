@@ -1,0 +1,118 @@
+"""What the workflows that change something share: settings, and how packages are brought."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaa.model.progress import Phase
+from kaa.model.source import Kind, Source
+from kaa.network.client import Client
+from kaa.network.settings import load_settings
+from kaa.solver.request import Catalog, Solution, SolveRequest
+from kaa.solver.solve import solve
+from kaa.sources.conda import open_gateway
+from kaa.sources.host import find_host_pythons
+from kaa.sources.index import ProjectIndex
+from kaa.sources.metadata import MetadataReader
+from kaa.store.locks import at_work
+from kaa.transaction.fetch import fetch_wheels, provide_host_python
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from rattler import Client as RattlerClient
+
+    from kaa.model.progress import Progress
+    from kaa.solver.specs import Spec
+    from kaa.store.host_python import HostPython
+    from kaa.store.layout import Layout
+    from kaa.workflows.options import SolveOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """How packages are found and brought into the package cache, for one run."""
+
+    client: Client
+    channel_client: RattlerClient
+    metadata: MetadataReader
+    catalog: Catalog
+    chosen: tuple[Source, ...]
+
+    def sources(self, specs: Sequence[Spec]) -> tuple[Source, ...]:
+        """Return the sources in order of priority, those that only specs name at the end.
+
+        Raises :class:`~kaa.model.errors.RequestError` for a channel that makes no sense.
+        """
+        named = (spec.source for spec in specs if spec.source is not None)
+        known = SolveRequest((), self.chosen, "")
+        more = dict.fromkeys(text for text in named if known.source(text) is None)
+        return (*self.chosen, *_resolve(tuple(more)))
+
+
+def _resolve(texts: Sequence[str]) -> tuple[Source, ...]:
+    return tuple(
+        Source(
+            t,
+            {"pypi": Kind.PYPI, "host": Kind.HOST}.get(t, Kind.CONDA),
+            () if t in ("pypi", "host") else (t if t.endswith("/") else t + "/",),
+        )
+        for t in texts
+    )
+
+
+@asynccontextmanager
+async def open_supply(
+    layout: Layout, options: SolveOptions, progress: Progress
+) -> AsyncIterator[Supply]:
+    """Give what a run finds packages with; connections are closed at the end.
+
+    Raises :class:`~kaa.model.errors.RequestError` for settings that make no sense.
+    """
+    from rattler import Client as RattlerClient
+
+    settings = load_settings(os.environ)
+    channel_client = RattlerClient.default_client(timeout=30)
+    with at_work(layout):
+        async with Client(settings) as client:
+            metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
+
+            async def pythons() -> tuple[HostPython, ...]:
+                return await asyncio.to_thread(find_host_pythons, layout)
+
+            async def mapping() -> Mapping[str, list[str] | None] | None:
+                return None
+
+            catalog = Catalog(
+                gateway=open_gateway(layout.metadata, channel_client, offline=settings.offline),
+                index=ProjectIndex(client, settings, layout.metadata, progress),
+                metadata=metadata,
+                pythons=pythons,
+                mapping=mapping,
+            )
+            yield Supply(
+                client, channel_client, metadata, catalog, _resolve(options.sources or ("pypi",))
+            )
+
+
+async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
+    """Return the answer to ``request``, the progress shown (see :func:`~kaa.solver.solve.solve`)."""
+    try:
+        return await solve(request, supply.catalog)
+    finally:
+        progress.finish(Phase.METADATA)
+
+
+async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
+    """Bring everything of a solution into the package cache, checked.
+
+    Raises the errors of the network, the store and the disk.
+    """
+    if solution.host_python is not None:
+        provide_host_python(layout, solution.host_python)
+    wheels = [(r, solution.files[r.url]) for r in solution.records if r.url in solution.files]
+    await fetch_wheels(wheels, layout, supply.client, supply.metadata, progress)
