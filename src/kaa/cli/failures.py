@@ -58,6 +58,8 @@ def show(error: KaaError, invocation: Invocation) -> None:
         write_note(click.style("error: ", fg="red", bold=True) + printable(error.message))
     _show_part("cause", error.cause)
     _show_part("hint", error.hint)
+    if invocation.verbosity:
+        _show_part("details", error.details)
 
 
 def _show_part(label: str, text: str | None) -> None:

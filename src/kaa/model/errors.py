@@ -6,6 +6,11 @@ message, cause and hint, and ``--json`` carries the same fields (:meth:`KaaError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kaa.model.explanation import Explanation
+
 
 class KaaError(Exception):
     """Something kaa cannot do, said so that a person can act on it.
@@ -22,7 +27,12 @@ class KaaError(Exception):
         self.cause = cause
         self.hint = hint
 
-    def as_dict(self) -> dict[str, str | int | None]:
+    @property
+    def details(self) -> str | None:
+        """Return what else ``-v`` shows, which may be long."""
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
         return {
             "error": type(self).__name__,
@@ -85,9 +95,30 @@ class PackageNotInstalledError(EnvironmentStateError):
 
 
 class SolveError(KaaError):
-    """There is no answer to the request."""
+    """There is no answer to the request; ``explanation`` says why, where there is one."""
 
     exit_code = 4
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str | None = None,
+        hint: str | None = None,
+        explanation: Explanation | None = None,
+    ) -> None:
+        super().__init__(message, cause=cause, hint=hint)
+        self.explanation = explanation
+
+    @property
+    def details(self) -> str | None:
+        """Return the solver's own account."""
+        return self.explanation.tree if self.explanation else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        explanation = self.explanation.as_dict() if self.explanation else None
+        return {**super().as_dict(), "explanation": explanation}
 
 
 class UnknownPackageError(SolveError):
