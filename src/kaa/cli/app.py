@@ -13,6 +13,8 @@ app = lazy_group(
         "create": Entry("kaa.cli.create:create", "Create an environment."),
         "run": Entry("kaa.cli.run:run", "Run a program in an environment."),
         "list": Entry("kaa.cli.packages:list_packages", "List the packages of an environment."),
+        "why": Entry("kaa.cli.why:why", "Say why a package is in an environment."),
+        "tree": Entry("kaa.cli.tree:tree", "Show what the packages of an environment need."),
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "completion": Entry("kaa.cli.completion:completion", "Print a shell's completion script."),
