@@ -63,3 +63,10 @@ def source_names(incomplete: str) -> list[CompletionItem[str]]:
         if each.manifest:
             names.update(each.manifest.sources)
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def platform_names(incomplete: str) -> list[CompletionItem[str]]:
+    """Return the platforms that a solve can be for, those that begin like this."""
+    from kaa.sources.target import SUBDIRS
+
+    return [CompletionItem(name) for name in sorted(SUBDIRS) if name.startswith(incomplete)]

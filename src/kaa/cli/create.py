@@ -14,7 +14,7 @@ from kaa.cli.options import (
     one_of,
     pass_invocation,
     quiet_option,
-    source_option,
+    solve_options,
     verbose_option,
     yes_option,
 )
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from kaa.cli.invocation import Invocation
     from kaa.model.environment import EnvironmentInfo
+    from kaa.model.options import SolveOptions
     from kaa.model.plan import Plan
     from kaa.workflows.create import CreateRequest
 
@@ -37,8 +38,8 @@ Examples:
 
 @click.command(short_help="Create an environment.", epilog=_EXAMPLES)
 @environment_options
-@source_option
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@solve_options(platform=True)
+@click.argument("specs", metavar="SPEC...", nargs=-1)
 @yes_option
 @dry_run_option
 @json_option
@@ -49,7 +50,7 @@ def create(
     invocation: Invocation,
     name: str | None,
     prefix: Path | None,
-    sources: tuple[str, ...],
+    options: SolveOptions,
     specs: tuple[str, ...],
 ) -> None:
     """Create an environment that has every SPEC, and make it a Jupyter kernel.
@@ -65,14 +66,13 @@ def create(
     # Only now, so that a mistake on the command line is told without a wait for imports.
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.create import CreateRequest
-    from kaa.workflows.options import SolveOptions
 
     request = CreateRequest(
         name=name,
         prefix=prefix,
         specs=specs,
         command=invocation.command,
-        options=SolveOptions(sources=sources),
+        options=options,
         dry_run=invocation.dry_run,
     )
     run_cancellable(_create(request, invocation))

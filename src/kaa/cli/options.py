@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from kaa.cli.invocation import Invocation
 from kaa.model.errors import EnvironmentNotFoundError, RequestError
+from kaa.model.options import Dependencies, SolveOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +74,14 @@ def _complete_names(
     return environment_names(incomplete)
 
 
+def _complete_platforms(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from kaa.cli.completion import platform_names
+
+    return platform_names(incomplete)
+
+
 def _complete_sources(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
@@ -89,6 +99,105 @@ source_option = click.option(
     help="Take packages from here; the first of several goes before the others.",
     shell_complete=_complete_sources,
 )
+
+
+_PRIORITIES = ("strict", "flexible", "disabled")
+
+
+def solve_options(*, platform: bool = False) -> Callable[[Callable[..., object]], F]:
+    """Add the options of everything that solves, as one argument ``options``.
+
+    ``platform`` adds ``--platform``, for what needs not to run on this machine.
+    """
+    shared = [
+        source_option,
+        click.option(
+            "--channel-priority",
+            type=click.Choice(_PRIORITIES),
+            help="Who provides what several sources have: the first of them (strict, the default), "
+            "the others too if that has no answer (flexible), or the newest (disabled).",
+        ),
+        click.option(
+            "--override",
+            "overrides",
+            metavar="NAME=VERSION",
+            multiple=True,
+            help="Assume this virtual package, such as __cuda=12.4 (nothing after =: not there).",
+        ),
+        click.option(
+            "--exclude-newer",
+            metavar="WHEN",
+            help="Ignore what was published after a date, or within an age (7d).",
+        ),
+        click.option("--no-build", is_flag=True, help="Never build a package from its source."),
+        click.option("--no-deps", is_flag=True, help="Without what the packages need."),
+        click.option("--only-deps", is_flag=True, help="Only what the packages need."),
+        click.option(
+            "--freeze-installed", is_flag=True, help="Change nothing that is installed already."
+        ),
+        click.option("--offline", is_flag=True, help="Use what the caches have, and no network."),
+        click.option(
+            "-e",
+            "--editable",
+            metavar="PATH",
+            multiple=True,
+            help="Install the project in this directory so that its files stay where they are.",
+        ),
+        click.option(
+            "--index",
+            "indexes",
+            metavar="URL",
+            multiple=True,
+            help="A package index that goes before those of the settings.",
+        ),
+        click.option(
+            "--find-links",
+            metavar="PLACE",
+            multiple=True,
+            help="A directory or page that has wheels and source distributions.",
+        ),
+    ]
+    if platform:
+        shared.append(
+            click.option(
+                "--platform",
+                metavar="SUBDIR",
+                help="Solve for another platform, such as osx-arm64 (with --dry-run).",
+                shell_complete=_complete_platforms,
+            )
+        )
+
+    def decorate(command: Callable[..., object]) -> F:
+        def packed(*arguments: object, **values: Any) -> object:
+            return command(*arguments, options=_solve_options(values), **values)
+
+        wrapped: Any = functools.update_wrapper(packed, command)
+        for option in reversed(shared):
+            wrapped = option(wrapped)
+        return cast("F", wrapped)
+
+    return decorate
+
+
+def _solve_options(values: dict[str, Any]) -> SolveOptions:
+    """Take the values of :func:`solve_options` out of a command's arguments."""
+    no_deps, only_deps = values.pop("no_deps"), values.pop("only_deps")
+    if no_deps and only_deps:
+        raise RequestError("--no-deps and --only-deps leave nothing", hint="give one of them")
+    return SolveOptions(
+        sources=values.pop("sources"),
+        priority=values.pop("channel_priority"),
+        platform=values.pop("platform", None),
+        overrides=values.pop("overrides"),
+        exclude_newer=values.pop("exclude_newer"),
+        build=not values.pop("no_build"),
+        deps=Dependencies.NONE if no_deps else Dependencies(("all", "only")[only_deps]),
+        frozen=values.pop("freeze_installed"),
+        offline=values.pop("offline"),
+        editable=values.pop("editable"),
+        indexes=values.pop("indexes"),
+        find_links=values.pop("find_links"),
+    )
 
 
 def environment_options(command: F) -> F:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import InvalidSpecError, NoInterpreterError
+from kaa.model.package import PYPI, channel_url
 from kaa.model.source import Kind, Priority
 from kaa.sources.conda import CondaChannels
 from kaa.sources.host import OLDEST
@@ -163,8 +164,6 @@ async def _part(
 
 
 def _of_index(request: SolveRequest) -> dict[str, RepoDataRecord]:
-    from kaa.model.package import PYPI, channel_url
-
     url = channel_url(PYPI).rstrip("/")
     return {
         record.name.normalized: record
@@ -176,9 +175,7 @@ def _of_index(request: SolveRequest) -> dict[str, RepoDataRecord]:
 def _root(spec: Spec, name: str, part: Part | None, request: SolveRequest) -> Root:
     source = None if spec.source is None else _source(spec, request)
     conda = part is None or not part.provides(name)
-    channel = None
-    if source is not None and source.kind is Kind.CONDA and len(source.urls) == 1:
-        channel = source.urls[0]
+    channel = None if source is None else _channel(source)
     own = spec.match_spec(name, conda=conda, channel=channel)
     if not conda:
         return Root(spec, name, (own,), ((name, Demand(spec.version, spec.pre_releases)),))
@@ -186,6 +183,13 @@ def _root(spec: Spec, name: str, part: Part | None, request: SolveRequest) -> Ro
         return Root(spec, name, (own,))
     carriers = [extra_name(name, extra) for extra in spec.extras]
     return Root(spec, name, (own, *carriers), tuple((carrier, Demand()) for carrier in carriers))
+
+
+def _channel(source: Source) -> str | None:
+    """Return the channel that records of a source name; a multichannel's have several."""
+    if source.kind is Kind.CONDA:
+        return source.urls[0] if len(source.urls) == 1 else None
+    return channel_url(source.kind.value)
 
 
 def _needed(part: Part, roots: Sequence[Root], request: SolveRequest) -> bool:

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,10 @@ def _remember(memory: Path, content: dict[str, Any]) -> None:
         replace_file(memory, json.dumps(content).encode())
 
 
+_ALWAYS = datetime(1970, 1, 2, tzinfo=timezone.utc)
+"""An interpreter that is here is not too young for anything; without a time it would be."""
+
+
 class HostSource:
     """The ``RepoDataSource`` of this machine's interpreters."""
 
@@ -184,6 +189,7 @@ def _record(python: HostPython) -> RepoDataRecord:
         size=0,
         python_site_packages_path=python.site_packages,
     )
+    record.timestamp = _ALWAYS
     return RepoDataRecord(
         record,
         f"python-{python.version}-{python.build}.conda",

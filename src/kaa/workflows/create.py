@@ -11,6 +11,7 @@ from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import RequestError, UnsupportedError
+from kaa.model.options import SolveOptions
 from kaa.model.package import Package, source_of_channel
 from kaa.model.plan import Addition, Plan
 from kaa.solver.specs import parse_spec
@@ -21,7 +22,7 @@ from kaa.transaction.fetch import is_cached
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
-from kaa.workflows.options import SolveOptions, is_foreign, question
+from kaa.workflows.options import is_foreign, question
 from kaa.workflows.supply import Supply, bring, open_supply, solve_for
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -19,34 +18,13 @@ if TYPE_CHECKING:
 
     from rattler import RepoDataRecord
 
+    from kaa.model.options import SolveOptions
     from kaa.model.source import Source
     from kaa.solver.specs import Spec
     from kaa.sources.part import Direct
 
 _AGE = re.compile(r"(\d+)\s*(h|d|w)\w*")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-@dataclass(frozen=True, slots=True)
-class SolveOptions:
-    """The options that every command that solves shares, as typed; None leaves it to the settings.
-
-    ``sources`` are those of ``-c``, in order; ``overrides`` virtual packages (``__cuda=12.4``);
-    ``exclude_newer`` a date (ISO 8601) or an age (``7d``); ``editable`` are paths of ``-e``.
-    """
-
-    sources: tuple[str, ...] = ()
-    priority: str | None = None
-    platform: str | None = None
-    overrides: tuple[str, ...] = ()
-    exclude_newer: str | None = None
-    build: bool = True
-    deps: str = "all"
-    frozen: bool = False
-    offline: bool = False
-    editable: tuple[str, ...] = ()
-    indexes: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
 
 
 def question(

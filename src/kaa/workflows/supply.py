@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from rattler import Client as RattlerClient
 
+    from kaa.model.options import SolveOptions
     from kaa.model.progress import Progress
     from kaa.solver.specs import Spec
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
-    from kaa.workflows.options import SolveOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""What a command line says of how its request is to be solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Dependencies(Enum):
+    """Which part of an answer is wanted (conda's ``--no-deps`` and ``--only-deps``)."""
+
+    ALL = "all"
+    NONE = "none"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class SolveOptions:
+    """The options that every command that solves shares, as typed; None leaves it to the settings.
+
+    ``sources`` are those of ``-c``, in order; ``priority`` is ``strict``, ``flexible`` or
+    ``disabled``; ``platform`` a conda subdir; ``overrides`` virtual packages (``__cuda=12.4``);
+    ``exclude_newer`` a date (ISO 8601) or an age (``7d``); ``build`` allows to build from source;
+    ``frozen`` keeps what is installed as it is; ``editable`` are paths of ``-e``; ``indexes`` and
+    ``find_links`` go before those of the settings.
+    """
+
+    sources: tuple[str, ...] = ()
+    priority: str | None = None
+    platform: str | None = None
+    overrides: tuple[str, ...] = ()
+    exclude_newer: str | None = None
+    build: bool = True
+    deps: Dependencies = Dependencies.ALL
+    frozen: bool = False
+    offline: bool = False
+    editable: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
