@@ -29,7 +29,8 @@ class SolveRequest:
     a conda subdir; ``virtual_packages`` are texts (``__glibc=2.36=0``); ``pins`` hold for what is
     in the answer without asking for it; ``installed`` records stay where they can, with
     ``frozen`` in any case; ``direct`` are distributions of URLs and paths by project (PEP 503);
-    records that are younger than ``exclude_newer`` do not count.
+    records that are younger than ``exclude_newer`` do not count; ``loosened`` are names that every
+    source may provide, although the priority is strict.
     """
 
     specs: tuple[Spec, ...]
@@ -42,6 +43,7 @@ class SolveRequest:
     frozen: bool = False
     direct: Mapping[str, Direct] = field(default_factory=dict)
     exclude_newer: datetime | None = None
+    loosened: frozenset[str] = frozenset()
 
     @property
     def channels(self) -> tuple[Source, ...]:

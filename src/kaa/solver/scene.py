@@ -48,7 +48,8 @@ class Scene:
     ``channel_names`` are all names of the conda channels; ``part`` is that of the package indexes,
     None when nothing is to be asked of them; ``pythons`` are the full versions that may be chosen,
     newest first, empty when no Python is needed; ``hosts`` are the interpreters of this machine
-    among them, None when Python comes from a channel.
+    among them, None when Python comes from a channel; ``first_channels`` are match specs that keep
+    names with their first channel where only some are loosened.
     """
 
     request: SolveRequest
@@ -60,6 +61,7 @@ class Scene:
     pins: tuple[Root, ...]
     pythons: tuple[str, ...]
     hosts: tuple[HostPython, ...] | None
+    first_channels: tuple[str, ...] = ()
 
 
 async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
@@ -90,7 +92,21 @@ async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
         pythons = tuple(python.version for python in hosts)
     elif part is not None:
         pythons = await _pythons_of_channels(request, channels)
-    return Scene(request, channels, channel_names, names, part, roots, pins, pythons, hosts)
+    first = await _first_channels(request, channels) if request.loosened else ()
+    return Scene(request, channels, channel_names, names, part, roots, pins, pythons, hosts, first)
+
+
+async def _first_channels(request: SolveRequest, channels: CondaChannels) -> tuple[str, ...]:
+    first: dict[str, str | None] = {}
+    shared = set()
+    for source in request.channels:
+        for name in await channels.names([source]):
+            if name in first:
+                shared.add(name)
+            else:
+                first[name] = _channel(source)
+    kept = sorted(name for name in shared - request.loosened if first[name])
+    return tuple(f'{name}[channel="{first[name]}"]' for name in kept)
 
 
 async def _names(request: SolveRequest, catalog: Catalog, channel_names: frozenset[str]) -> Names:
@@ -148,6 +164,7 @@ async def _part(
     if request.priority is not Priority.DISABLED and before:
         whole = len(before) == len(request.channels)
         elsewhere = set(channel_names if whole else await channels.names(before))
+    elsewhere -= request.loosened
     for spec, name in asked:
         if spec.source is not None:
             from_index = _source(spec, request).kind is Kind.PYPI

@@ -72,9 +72,15 @@ async def attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal
     nothing to ask the solver (no such interpreter).
     """
     answer = await _attempt(request, catalog)
-    if isinstance(answer, Refusal) and request.priority is Priority.FLEXIBLE:
-        second = await _attempt(replace(request, priority=Priority.DISABLED), catalog)
-        return answer if isinstance(second, Refusal) else second
+    if request.priority is not Priority.FLEXIBLE:
+        return answer
+    first = answer
+    while isinstance(answer, Refusal):
+        named = set(_WORDS.findall(answer.text)) & answer.scene.channel_names
+        if named <= request.loosened:
+            return first
+        request = replace(request, loosened=request.loosened | named)
+        answer = await _attempt(request, catalog)
     return answer
 
 
@@ -209,9 +215,10 @@ async def _ask(
     from rattler.exceptions import GatewayError, SolverError
 
     request = scene.request
-    disabled = request.priority is Priority.DISABLED
+    disabled = request.priority is Priority.DISABLED or bool(request.loosened)
     priority = rattler.ChannelPriority.Disabled if disabled else rattler.ChannelPriority.Strict
     constraints = [spec for pin in scene.pins for spec in pin.match_specs[:1]]
+    constraints += scene.first_channels
     if source is not None and scene.hosts is None:
         constraints.append(_CPYTHON_ABI)
     solving = rattler.solve(
