@@ -165,7 +165,11 @@ class ProjectNames:
         if name == project or DIFFERENT.get(project) == conda_name or _is_like(name, project):
             return True
         others = [other for other in _listed(self._mapping[conda_name]) if other != project]
-        return not others
+        # opencv-python-headless is another build of opencv-python, and conda's says it is both.
+        return not others or any(
+            DIFFERENT.get(other) == conda_name and project.startswith(f"{other}-")
+            for other in others
+        )
 
     def _preference(self, conda_name: str, project: str) -> tuple[object, ...]:
         """Sort first what the channels have; then what is known; then by how alike the names are.
