@@ -14,17 +14,18 @@ import struct
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kaa.store.layout import Layout
 
 _LOCK = struct.Struct(">Q32s")
 _REVISION = 1
+_ORIGIN = Path("info", "repodata_record.json")
 STAGING = ".kaa-"
 """How the names of packages that are being written begin."""
 
@@ -34,15 +35,42 @@ def entry_name(name: str, version: str, build: str) -> str:
     return f"{name}-{version}-{build}"
 
 
-def has_entry(layout: Layout, entry: str, sha256: str) -> bool:
-    """Say whether the cache holds ``entry``, complete and made of the archive with this hash."""
+def has_entry(layout: Layout, entry: str, sha256: str | None, md5: str | None = None) -> bool:
+    """Say whether the cache holds ``entry``, complete and made of the archive with this hash.
+
+    Old channels give only the ``md5``; it counts where there is no ``sha256``. Both hexadecimal.
+    """
+    directory = layout.packages / entry
     try:
         lock = (layout.packages / f"{entry}.lock").read_bytes()
-    except OSError:
+        if len(lock) != _LOCK.size:
+            return False
+        if sha256 is not None:
+            same = _LOCK.unpack(lock)[1] == bytes.fromhex(sha256)
+        else:
+            # rattler would take any archive of this name, version and build
+            same = md5 is not None and read_origin(directory).get("md5") == md5
+    except (OSError, ValueError):
         return False
-    if len(lock) != _LOCK.size or _LOCK.unpack(lock)[1] != bytes.fromhex(sha256):
-        return False
-    return (layout.packages / entry / "info" / "index.json").is_file()
+    return same and (directory / "info" / "index.json").is_file()
+
+
+def write_origin(package: Path, origin: Mapping[str, Any]) -> None:
+    """Write down where an extracted package came from, as conda does it in its own caches."""
+    import json
+
+    content = json.dumps(dict(origin), indent=2)
+    (package / _ORIGIN).write_text(content, encoding="utf-8")
+
+
+def read_origin(package: Path) -> Mapping[str, Any]:
+    """Return what :func:`write_origin` wrote. Raises ``OSError`` or ``ValueError``."""
+    import json
+
+    content = json.loads((package / _ORIGIN).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{package / _ORIGIN} holds no record")
+    return content
 
 
 @contextmanager

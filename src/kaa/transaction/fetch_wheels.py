@@ -1,0 +1,111 @@
+"""Wheels on their way into the package cache: downloaded, checked, converted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+from kaa.model.progress import Phase
+from kaa.store.convert import convert_wheel
+from kaa.store.disk import writing
+from kaa.store.package_cache import new_entry
+from kaa.transaction.cached import entry_of, hash_of, is_cached
+from kaa.transaction.fetch_queue import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import ThreadPoolExecutor
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from kaa.model.distribution import IndexFile
+    from kaa.model.progress import Progress
+    from kaa.network.client import Client
+    from kaa.sources.metadata import MetadataReader
+    from kaa.store.layout import Layout
+
+
+def wheel_jobs(
+    wheels: Iterable[tuple[RepoDataRecord, IndexFile]],
+    layout: Layout,
+    client: Client,
+    metadata: MetadataReader,
+    progress: Progress,
+) -> list[Job]:
+    """Return what is to be done for the wheels that the package cache lacks."""
+    return [
+        Job(
+            file.size or 0,
+            functools.partial(_fetch, record, file, layout, client, metadata, progress),
+        )
+        for record, file in wheels
+        if not is_cached(layout, record)
+    ]
+
+
+async def _fetch(
+    record: RepoDataRecord,
+    file: IndexFile,
+    layout: Layout,
+    client: Client,
+    metadata: MetadataReader,
+    progress: Progress,
+    slots: asyncio.Semaphore,
+    pool: ThreadPoolExecutor,
+) -> None:
+    # A directory that no other process uses; in it the wheel's own name, which messages show.
+    directory = layout.metadata / "wheels" / secrets.token_hex(8)
+    wheel = directory / file.filename
+    try:
+        if _claim(metadata.kept_wheel(file), wheel):
+            progress.advance(Phase.DOWNLOAD, file.size or 0, file.filename)
+        else:
+            async with slots:
+                await client.download(
+                    file.url,
+                    wheel,
+                    hashes=file.hashes,
+                    size=file.size,
+                    advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
+                )
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _claim(kept: Path | None, wheel: Path) -> bool:
+    """Take a wheel that came along with its metadata, unless another process was faster."""
+    if kept is None:
+        return False
+    with writing(wheel), contextlib.suppress(FileNotFoundError):
+        wheel.parent.mkdir(exist_ok=True)
+        kept.replace(wheel)
+        return True
+    return False
+
+
+def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout) -> None:
+    index = {
+        "name": record.name.normalized,
+        "version": str(record.version),
+        "build": str(record.build),
+        "build_number": record.build_number,
+        "depends": record.depends,
+        "subdir": "noarch",
+        "noarch": "python",
+    }
+    sha256 = hash_of(record)["sha256"]  # every record that is made of a wheel has one
+    try:
+        with (
+            writing(layout.packages),
+            new_entry(layout, entry_of(record), sha256) as target,
+        ):
+            convert_wheel(wheel, filename, target, index)
+    finally:
+        wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
