@@ -86,10 +86,11 @@ def test_no_records_are_no_packages(tmp_path: Path, kind: str) -> None:
     assert installed_names(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_closed_directory_is_not_an_empty_one(tmp_path: Path) -> None:
     write_record(tmp_path, "bear")
     (tmp_path / "conda-meta").chmod(0)
+    if os.access(tmp_path / "conda-meta", os.R_OK):
+        pytest.skip("this user may read everything")
     try:
         with pytest.raises(EnvironmentStateError):
             read_records(tmp_path)

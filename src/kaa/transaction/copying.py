@@ -1,0 +1,97 @@
+"""Copying what is on the disk as it is: content, links, permissions, times."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import filecmp
+import hashlib
+import os
+import re
+import shutil
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_FICLONE = 0x40049409
+"""ioctl_ficlone(2): works on btrfs, xfs and others; elsewhere it fails."""
+
+
+def clone(source: Path, target: Path) -> None:
+    """Copy a file's content, shared with the original until one is written to where that works."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with source.open("rb") as original, target.open("wb") as copy, contextlib.suppress(OSError):
+            fcntl.ioctl(copy, _FICLONE, original.fileno())
+            return
+    shutil.copyfile(source, target)
+
+
+def copy_properties(source: Path, target: Path) -> None:
+    """Give a copy the owner (where the system lets us), permissions and times of the original."""
+    status, new = source.lstat(), target.lstat()
+    if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (new.st_uid, new.st_gid):
+        with contextlib.suppress(OSError):
+            os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
+    shutil.copystat(source, target, follow_symlinks=False)
+
+
+def differ(old: Path, status: os.stat_result, new: Path) -> bool:
+    """Say whether two files differ in kind or content, most often without reading them."""
+    try:
+        other = new.lstat()
+    except FileNotFoundError:
+        return True
+    if os.path.samestat(status, other):
+        return False
+    if stat.S_IFMT(status.st_mode) != stat.S_IFMT(other.st_mode):
+        return True
+    if stat.S_ISLNK(status.st_mode):
+        return old.readlink() != new.readlink()
+    if status.st_size != other.st_size:
+        return True
+    if not stat.S_ISREG(status.st_mode) or status.st_mtime_ns == other.st_mtime_ns:
+        return False  # the linker keeps the times of what it copies, as carrying does
+    with reading(old):
+        return not filecmp.cmp(old, new, shallow=False)
+
+
+def sha256(path: Path) -> bytes:
+    """Return the hash of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.digest()
+
+
+def relocation(old: Path, stable: Path) -> Callable[[bytes], bytes]:
+    """Return what replaces the path of a generation by the stable one, and no longer path."""
+    paths = {os.fsencode(old), os.fsencode(os.path.realpath(old))}
+    pattern = re.compile(
+        b"(?<![\\w.-])(?:%s)(?![\\w.-])" % b"|".join(map(re.escape, sorted(paths)))
+    )
+    stable_path = os.fsencode(stable)
+    return lambda content: pattern.sub(lambda _: stable_path, content)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn a refusal to read into an error that names what cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EIO):
+            raise
+        raise StoreError(
+            f"{path} cannot be carried over into the environment's next generation",
+            cause=error.strerror,
+            hint="make it readable, or move it out of the environment",
+        ) from error
