@@ -72,16 +72,27 @@ async def attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal
     nothing to ask the solver (no such interpreter).
     """
     answer = await _attempt(request, catalog)
-    if request.priority is not Priority.FLEXIBLE:
-        return answer
-    first = answer
-    while isinstance(answer, Refusal):
-        named = set(_WORDS.findall(answer.text)) & answer.scene.channel_names
-        if named <= request.loosened:
-            return first
-        request = replace(request, loosened=request.loosened | named)
-        answer = await _attempt(request, catalog)
+    if isinstance(answer, Refusal) and request.priority is Priority.FLEXIBLE:
+        return await _loosen(request, answer, catalog)
     return answer
+
+
+async def _loosen(request: SolveRequest, first: Refusal, catalog: Catalog) -> Solution | Refusal:
+    """Let lower sources provide names of the conflict, too: one of them, or else all of them."""
+    refusal = first
+    while True:
+        words = dict.fromkeys(_WORDS.findall(refusal.text))
+        named = [word for word in words if word in first.scene.channel_names - request.loosened]
+        if not named:
+            return first
+        # what is said last is deepest in the tree: what the others need
+        alone = [frozenset({name}) for name in reversed(named)] if len(named) > 1 else []
+        for more in (*alone, frozenset(named)):
+            loosened = replace(request, loosened=request.loosened | more)
+            answer = await _attempt(loosened, catalog)
+            if isinstance(answer, Solution):
+                return answer
+        request, refusal = loosened, answer
 
 
 async def _attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal:
