@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kaa.solver.specs import Spec
     from kaa.store.host_python import HostPython
 
+NEVER = "python <0dev"
+"""A condition that no Python satisfies: what has it makes itself known, and asks for nothing."""
 _RELEASED = re.compile(r"\d+(\.\d+)*")
 
 
@@ -106,7 +108,8 @@ async def _first_channels(request: SolveRequest, channels: CondaChannels) -> tup
             else:
                 first[name] = _channel(source)
     kept = sorted(name for name in shared - request.loosened if first[name])
-    return tuple(f'{name}[channel="{first[name]}"]' for name in kept)
+    # A constraint (which would not ask for the package) cannot name a channel in rattler 0.28.
+    return tuple(f'{name}[channel="{first[name]}", when="{NEVER}"]' for name in kept)
 
 
 async def _names(request: SolveRequest, catalog: Catalog, channel_names: frozenset[str]) -> Names:

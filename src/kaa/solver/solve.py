@@ -15,7 +15,7 @@ from kaa.model.errors import NoAnswerError, SolveError
 from kaa.model.source import Kind, Priority
 from kaa.solver.explain import explain
 from kaa.solver.request import Catalog, Solution, SolveRequest
-from kaa.solver.scene import Scene, survey
+from kaa.solver.scene import NEVER, Scene, survey
 from kaa.sources.conda import channel_failure
 from kaa.sources.host import HostSource
 from kaa.sources.part import split_extra_name
@@ -35,8 +35,6 @@ _PATIENCE = 30.0
 """Seconds without any question to a source after which a solve counts as stuck."""
 _ROUNDS = 2
 """How often an answer with older versions than necessary may be improved on."""
-NEVER = "0dev"
-"""A version that no Python is older than."""
 _CPYTHON_ABI = 'python_abi[build="^.*_cp[0-9]+$"]'
 """What wheels are chosen for: a channel's PyPy and free-threaded Pythons take others."""
 
@@ -79,20 +77,20 @@ async def attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal
 
 async def _loosen(request: SolveRequest, first: Refusal, catalog: Catalog) -> Solution | Refusal:
     """Let lower sources provide names of the conflict, too: one of them, or else all of them."""
-    refusal = first
+    refusal, free = first, request.loosened
     while True:
         words = dict.fromkeys(_WORDS.findall(refusal.text))
-        named = [word for word in words if word in first.scene.channel_names - request.loosened]
+        named = [word for word in words if word in first.scene.channel_names - free]
         if not named:
             return first
         # what is said last is deepest in the tree: what the others need
         alone = [frozenset({name}) for name in reversed(named)] if len(named) > 1 else []
         for more in (*alone, frozenset(named)):
-            loosened = replace(request, loosened=request.loosened | more)
-            answer = await _attempt(loosened, catalog)
+            answer = await _attempt(replace(request, loosened=free | more), catalog)
             if isinstance(answer, Solution):
                 return answer
-        request, refusal = loosened, answer
+            refusal = answer
+        free |= frozenset(named)
 
 
 async def _attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal:
@@ -175,7 +173,7 @@ async def _solve_for(
     improving = _ROUNDS if len(target.minors) == 1 else 0
     while True:
         hidden = source.hidden_names()
-        named = [f'{name}[when="python <{NEVER}"]' for name in sorted(hidden)]
+        named = [f'{name}[when="{NEVER}"]' for name in sorted(hidden)]
         specs = [*_specs(scene, target.minors), *named]
         records, refusal = await _ask(scene, HostSource(hosts), source, specs)
         if await source.settle() or source.hidden_names() != hidden:
@@ -196,6 +194,7 @@ async def _solve_for(
 
 def _specs(scene: Scene, minors: Sequence[str]) -> list[str]:
     specs = list(dict.fromkeys(spec for root in scene.roots for spec in root.match_specs))
+    specs += scene.first_channels
     if scene.hosts is None and len(minors) == 1:
         specs.append(f"python {minors[0]}.*")
     elif (scene.hosts and (scene.part is not None or not scene.request.channels)) or minors:
@@ -229,7 +228,6 @@ async def _ask(
     disabled = request.priority is Priority.DISABLED or bool(request.loosened)
     priority = rattler.ChannelPriority.Disabled if disabled else rattler.ChannelPriority.Strict
     constraints = [spec for pin in scene.pins for spec in pin.match_specs[:1]]
-    constraints += scene.first_channels
     if source is not None and scene.hosts is None:
         constraints.append(_CPYTHON_ABI)
     solving = rattler.solve(
