@@ -185,7 +185,7 @@ class CondaChannel:
             (self.directory / subdir / filename).unlink(missing_ok=True)
             if not archive_only:
                 records.pop(filename, None)
-        self._written = False
+        self._changed()
 
     def write(self) -> None:
         """Write the index into the directory, unless it is there and as it should be."""
@@ -193,6 +193,11 @@ class CondaChannel:
             if not self._written:
                 self._write_index()
                 self._written = True
+
+    def _changed(self) -> None:
+        known, self._written = self._written, False
+        if known:  # whoever has the URL is to see the change, through file:// too
+            self.write()
 
     def _write_index(self) -> None:
         for subdir in self._records:
@@ -213,7 +218,7 @@ class CondaChannel:
     def _put(self, subdir: str, filename: str, record: Mapping[str, Any]) -> str:
         kept = {key: value for key, value in record.items() if value is not None}
         self._records.setdefault(subdir, {})[filename] = kept
-        self._written = False
+        self._changed()
         return f"{self._server.url}/{self.name}/{subdir}/{filename}"
 
     def _repodata(self, subdir: str, records: Mapping[str, Any]) -> dict[str, Any]:
