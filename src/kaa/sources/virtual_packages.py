@@ -24,7 +24,6 @@ NAMES = ("__archspec", "__cuda", "__glibc", "__linux", "__musl", "__osx", "__uni
 """What conda and rattler know; others are allowed, but only under their full name."""
 
 _NAME = re.compile(r"__[a-z0-9][a-z0-9_.-]*\Z")
-_VERSION = re.compile(r"\d+(!\d+)?[A-Za-z0-9_.+]*\Z")
 _BUILD = re.compile(r"[A-Za-z0-9_.]+\Z")
 
 # The GNU C library and the kernel of RHEL 8 and its kin, the oldest that conda-forge's builds and
@@ -153,11 +152,22 @@ def _checked(overrides: Mapping[str, str], typed: str | None = None) -> dict[str
         version, equals, build = value.partition("=")
         if name == "__archspec" and not equals:
             version, build = "1", version or "0"
-        if value and not _VERSION.match(version):
+        if value and not _is_version(version):
             raise _nonsense(text, f"{version!r} is no version")
         if (equals or build) and not _BUILD.match(build):
             raise _nonsense(text, f"{build!r} is no build string")
     return dict(overrides)
+
+
+def _is_version(text: str) -> bool:
+    from rattler import Version
+    from rattler.exceptions import InvalidVersionError
+
+    try:
+        Version(text)
+    except InvalidVersionError:
+        return False
+    return text[:1].isdigit() and text.isascii()
 
 
 def _said(name: str, value: str) -> str:
@@ -168,6 +178,7 @@ def _said(name: str, value: str) -> str:
 
 def _detected(cache_dir: Path | None, *, ask_cuda: bool) -> dict[str, str]:
     from rattler import VirtualPackage, VirtualPackageOverrides
+    from rattler.exceptions import DetectVirtualPackageError
     from rattler.virtual_package.virtual_package import Override
 
     overrides = VirtualPackageOverrides()
@@ -175,7 +186,7 @@ def _detected(cache_dir: Path | None, *, ask_cuda: bool) -> dict[str, str]:
         overrides.cuda = Override.string("0")
     try:
         found = [str(one.into_generic()) for one in VirtualPackage.detect(overrides, cache_dir)]
-    except Exception as error:  # a class of rattler's that its modules do not export
+    except DetectVirtualPackageError as error:
         raise RequestError(
             "what this machine is cannot be found out",
             cause=str(error),
