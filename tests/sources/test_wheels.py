@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from packaging.tags import mac_platforms
 
 from kaa.model.distribution import IndexFile, Release
 from kaa.sources.target import Target, host_target
-from kaa.sources.wheels import choose_wheels
+from kaa.sources.wheels import FORBIDDEN, choose_wheels
 
 LINUX = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_5_x86_64", "linux_x86_64")
 MAC = tuple(mac_platforms((14, 0), "arm64"))
@@ -109,3 +111,53 @@ def test_this_machine_is_a_target() -> None:
     target = host_target(("3.12.4", "3.12.1", "3.10.0"))
     assert target.minors == ("3.12", "3.10")
     assert set(target.fit("demo-1.0-py3-none-any.whl")) == {"3.12", "3.10"}
+
+
+def sdist(ending: str = ".tar.gz", **options: Any) -> IndexFile:
+    name = f"demo-1.0{ending}"
+    return IndexFile(name, f"https://example.org/{name}", {}, **options)
+
+
+def choices(
+    *files: IndexFile | str, unbuildable: str | None = None, yanked: bool = False
+) -> tuple[dict[str, str], str | None]:
+    release = Release("1.0", tuple(wheel(f) if isinstance(f, str) else f for f in files))
+    found, reason = choose_wheels(
+        release, Target(PYTHONS, LINUX, {}), yanked=yanked, unbuildable=unbuildable
+    )
+    return {choice.file.filename: choice.python for choice in found if choice.built}, reason
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([sdist()], {"demo-1.0.tar.gz": "3.13.*|3.12.*|3.10.*"}),
+        ([sdist(requires_python=">=3.12")], {"demo-1.0.tar.gz": "3.13.*|3.12.*"}),
+        ([sdist(".zip"), sdist(), sdist(".tar.bz2")], {"demo-1.0.tar.gz": "3.13.*|3.12.*|3.10.*"}),
+        ([sdist(".zip"), sdist(yanked="bad")], {"demo-1.0.zip": "3.13.*|3.12.*|3.10.*"}),
+        (["py3-none-win_amd64", sdist()], {"demo-1.0.tar.gz": "3.13.*|3.12.*|3.10.*"}),
+        # a Python with a wheel is preferred while Python is open
+        (["cp312-cp312-linux_x86_64", sdist()], {}),
+        (["py3-none-any", sdist()], {}),
+    ],
+)
+def test_an_sdist_is_the_choice_where_no_wheel_fits(
+    files: list[IndexFile | str], expected: dict[str, str]
+) -> None:
+    assert choices(*files) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        (sdist(requires_python=">=3.99"), "it requires Python >=3.99"),
+        (sdist(yanked="bad"), "it was yanked: bad"),
+    ],
+)
+def test_an_sdist_that_does_not_fit_either_says_why(file: IndexFile, reason: str) -> None:
+    assert choices(file) == ({}, reason)
+
+
+def test_where_building_is_forbidden_that_is_the_reason() -> None:
+    assert choices(sdist(), unbuildable=FORBIDDEN) == ({}, FORBIDDEN)
+    assert "--no-build" in FORBIDDEN

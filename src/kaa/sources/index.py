@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kaa.model.progress import Progress
     from kaa.network.client import Answer, Client
     from kaa.network.settings import Index, NetworkSettings
+    from kaa.sources.find_links import FindLinks
     from kaa.sources.page_cache import RawFile, Releases
 
 _ACCEPT = (
@@ -33,7 +34,11 @@ _UNUSUAL = re.compile(r"[#@\[]")
 _WHEEL = re.compile(
     r"(?P<name>[\w.]+)-(?P<version>[\w.!+]+)(-(?P<build>\d[\w.]*))?-[\w.]+-[\w.]+-[\w.]+\.whl\Z"
 )
-_SDIST = re.compile(r"(?P<name>[\w.-]+)-(?P<version>[\w.!+]+)(\.tar\.gz|\.zip)\Z")
+SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip", ".tar.xz", ".tar.bz2")
+"""How the names of sdists end; of two sdists of a version the one whose ending is first counts."""
+_SDIST = re.compile(
+    rf"(?P<name>[\w.-]+)-(?P<version>[\w.!+]+)({'|'.join(map(re.escape, SDIST_ENDINGS))})\Z"
+)
 
 
 class ProjectIndex:
@@ -42,7 +47,8 @@ class ProjectIndex:
     That is uv's "first-index" strategy. Nothing is merged, so that nobody can slip a newer
     version of a private project in through a public index (dependency confusion). Only where the
     settings are pip's, or say so in uv's words, are the indexes merged, as pip merges them. In
-    both cases an index that fails is an error, never a reason to do without it.
+    both cases an index that fails is an error, never a reason to do without it. What
+    ``find_links`` have is added to what the indexes have, as pip and uv do it.
     """
 
     def __init__(
@@ -51,8 +57,10 @@ class ProjectIndex:
         settings: NetworkSettings,
         cache_dir: Path,
         progress: Progress | None = None,
+        find_links: FindLinks | None = None,
     ) -> None:
         self._client = client
+        self._find_links = find_links
         self._indexes = settings.indexes
         self._merge = settings.merge_indexes
         self._offline = settings.offline
@@ -69,6 +77,8 @@ class ProjectIndex:
         if self._progress:
             self._progress.expect(Phase.METADATA, 1)
         found: list[Releases] = []
+        if self._find_links is not None:
+            found += await self._find_links.releases(project)
         for index in self._indexes:
             releases = await self._of_index(index, project)
             if releases is not None:
@@ -109,11 +119,15 @@ def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def distribution_of(filename: str) -> tuple[str, str] | None:
+    """Return the name and version in the file name of a wheel or sdist, None if it is neither."""
+    match = (_WHEEL if filename.endswith(".whl") else _SDIST).match(filename)
+    return (match["name"], match["version"]) if match else None
+
+
 def _parse(answer: Answer, project: str, index: Index) -> Releases:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        details = _details(answer.content, kind, project)
-        return encode(_releases(details, answer.url, project))
+        return encode(releases_of(page_details(answer, project), answer.url, project))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SourceAnswerError(
             f"the index {index.label} answered with something that is no project page",
@@ -122,7 +136,10 @@ def _parse(answer: Answer, project: str, index: Index) -> Releases:
         ) from error
 
 
-def _details(content: bytes, kind: str, project: str) -> dict[str, Any]:
+def page_details(answer: Answer, project: str) -> dict[str, Any]:
+    """Return a page in the form of PEP 691. Raises ``ValueError`` for what is no such page."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = answer.content
     if kind == "text/html" or kind.endswith("+html"):
         return _details_of_html(content.decode("utf-8", "replace"), project)
     if kind.endswith("json"):
@@ -156,7 +173,7 @@ def _details_of_html(text: str, project: str) -> dict[str, Any]:
     return dict(details)
 
 
-def _releases(
+def releases_of(
     details: dict[str, Any], base: str, project: str
 ) -> Iterable[tuple[str, list[RawFile]]]:
     """Group a page's files by version, newest first; what is no wheel or sdist is left out."""

@@ -1,0 +1,109 @@
+"""Programs that a piece of work runs, and which end with it: uv, git and build backends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import IO
+
+T = TypeVar("T")
+
+
+class StoppedError(Exception):
+    """The work was stopped; whoever stopped it knows why."""
+
+
+class Programs:
+    """Runs programs one after the other in a thread; another thread may stop them at any time.
+
+    Each is the leader of a process group of its own: Ctrl-C of the terminal is for kaa, which
+    then ends the program together with everything that it started (compilers, for example).
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        output: IO[bytes],
+        capture: bool = False,
+    ) -> str:
+        """Run ``command`` to its end; what it says goes to ``output``, where it adds up.
+
+        With ``capture`` standard output is returned instead. Raises
+        :class:`subprocess.CalledProcessError` when it fails, :class:`StoppedError` after
+        :meth:`stop`, and ``OSError`` when it cannot be started.
+        """
+        with self._lock:
+            if self._stopped:
+                raise StoppedError
+            process = self._running = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if capture else output,
+                stderr=output,
+                start_new_session=True,
+            )
+        captured, _ = process.communicate()
+        with self._lock:
+            self._running = None
+            if self._stopped:
+                raise StoppedError
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, list(command))
+        return (captured or b"").decode("utf-8", "replace")
+
+    def stop(self) -> None:
+        """End the program that runs, with all its children; none is started any more."""
+        with self._lock:
+            self._stopped = True
+            if self._running is not None and self._running.returncode is None:
+                _end_group(self._running)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._stopped
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":  # there are no process groups to be ended as a whole
+        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(command, capture_output=True, check=False)
+        return
+    # Not a polite signal first: a backend may take its time, and all it writes is thrown away.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def run_stoppable(work: Callable[[Programs], T]) -> T:
+    """Call ``work`` in a thread. When cancelled, its programs are ended and it is waited for,
+    since what it writes is its to clear away."""
+    programs = Programs()
+    future = asyncio.get_running_loop().run_in_executor(None, work, programs)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        programs.stop()
+        await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()
+        raise
