@@ -23,11 +23,13 @@ from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
 from kaa.workflows.options import is_foreign, question
-from kaa.workflows.supply import Supply, bring, open_supply, solve_for
+from kaa.workflows.supply import Supply, bring, is_host_python, open_supply, solve_for, wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from rattler import RepoDataRecord
 
     from kaa.model.progress import Progress
     from kaa.solver.request import Solution, SolveRequest
@@ -95,6 +97,7 @@ async def prepare_create(
         sources = supply.sources(specs)
         asked = question(request.options, specs, sources, cache_dir=layout.metadata)
         solution = await solve_for(asked, supply, progress)
+        solution = wanted(solution, request.options.deps)
         names = tuple(source.name for source in sources)
         manifest = Manifest(prefix.name, request.specs, names, request.command, now())
         plan = _plan(prefix, solution, layout)
@@ -134,10 +137,16 @@ def _plan(prefix: Prefix, solution: Solution, layout: Layout) -> Plan:
             build=str(record.build),
             source=source_of_channel(record.channel or "unknown"),
             url=record.url,
-            sha256=promised_sha256(file) if file else None,
+            sha256=promised_sha256(file) if file else _sha256(record),
             size=record.size,
             requested=name in asked,
         )
-        local = file is None or is_cached(layout, record)
+        local = is_host_python(record) or is_cached(layout, record)
         additions.append(Addition(package, 0 if local else record.size or 0))
     return Plan(prefix.name, prefix.path, tuple(additions), missing_overlay(solution, layout))
+
+
+def _sha256(record: RepoDataRecord) -> str | None:
+    if is_host_python(record):
+        return None
+    return record.sha256.hex() if record.sha256 else None

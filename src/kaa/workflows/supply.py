@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kaa.model.options import Dependencies
+from kaa.model.package import HOST, source_of_channel
 from kaa.model.progress import Phase
 from kaa.model.source import Kind, Source
 from kaa.network.client import Client
@@ -19,12 +21,13 @@ from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
 from kaa.store.locks import at_work
-from kaa.transaction.fetch import fetch_wheels, provide_host_python
+from kaa.transaction.fetch import fetch_packages, provide_host_python
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rattler import Client as RattlerClient
+    from rattler import RepoDataRecord
 
     from kaa.model.options import SolveOptions
     from kaa.model.progress import Progress
@@ -100,7 +103,7 @@ async def open_supply(
 
 
 async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
-    """Return the answer to ``request``, the progress shown (see :func:`~kaa.solver.solve.solve`)."""
+    """Return the answer of :func:`~kaa.solver.solve.solve`, and end the progress of asking."""
     try:
         return await solve(request, supply.catalog)
     finally:
@@ -114,5 +117,40 @@ async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Pr
     """
     if solution.host_python is not None:
         provide_host_python(layout, solution.host_python)
-    wheels = [(r, solution.files[r.url]) for r in solution.records if r.url in solution.files]
-    await fetch_wheels(wheels, layout, supply.client, supply.metadata, progress)
+    files = solution.files
+    wheels = [(record, files[record.url]) for record in solution.records if record.url in files]
+    conda = [
+        record
+        for record in solution.records
+        if record.url not in files and not is_host_python(record)
+    ]
+    await fetch_packages(
+        wheels, conda, layout, supply.client, supply.channel_client, supply.metadata, progress
+    )
+
+
+def is_host_python(record: RepoDataRecord) -> bool:
+    """Say whether a record is an interpreter of this machine, which is not fetched."""
+    return source_of_channel(record.channel or "") == HOST
+
+
+def wanted(solution: Solution, deps: Dependencies) -> Solution:
+    """Return the part of a solution that ``--no-deps`` or ``--only-deps`` leaves.
+
+    Python stays with packages that cannot be linked without one.
+    """
+    if deps is Dependencies.ALL:
+        return solution
+    asked = set(solution.asked.values())
+    only = deps is Dependencies.ONLY
+    kept = [r for r in solution.records if (r.name.normalized in asked) is not only]
+    if any(record.noarch.python for record in kept):
+        kept += [r for r in solution.records if r.name.normalized == "python" and r not in kept]
+    python = solution.python if any(r.name.normalized == "python" for r in kept) else None
+    kept.sort(key=lambda record: record.name.normalized)
+    return replace(
+        solution,
+        records=tuple(kept),
+        python=python,
+        host_python=solution.host_python if python else None,
+    )
