@@ -16,6 +16,7 @@ from kaa.model.errors import InvalidSpecError, RequestError
 from kaa.sources.target import SUBDIRS, host_subdir
 from kaa.sources.virtual_packages import (
     NAMES,
+    assumed,
     parse_override,
     split,
     to_rattler,
@@ -60,6 +61,12 @@ def test_other_machines(subdir: str) -> None:
     }
     assert set(packages) == expected[SUBDIRS[subdir].system]
     assert "__cuda" not in packages, "a driver is not assumed"
+
+
+def test_what_is_assumed_can_be_said_of_this_machine() -> None:
+    here = found(host_subdir(), overrides={**assumed(host_subdir()), "__cuda": ""})
+    assert here == assumed(host_subdir())
+    assert found(FOREIGN[0]) == assumed(FOREIGN[0])
 
 
 def test_what_conda_forge_asks_of_a_machine_is_assumed() -> None:

@@ -212,7 +212,8 @@ class ProjectNames:
         """The channels' names that are not in a project's normal form, by that form."""
         found: dict[str, list[str]] = {}
         for name in sorted(c for c in self._channel if "_" in c or "." in c or "--" in c):
-            found.setdefault(normalise(name), []).append(name)
+            form = name.replace("_", "-").replace(".", "-")
+            found.setdefault(normalise(form) if "--" in form else form, []).append(name)
         return found
 
     # --- from a name to a project -----------------------------------------------------------

@@ -81,13 +81,25 @@ def virtual_packages(
     if subdir == host_subdir():
         packages = _detected(cache_dir, ask_cuda="__cuda" not in wanted)
     else:
-        packages = _assumed(subdir)
+        packages = assumed(subdir)
     for name, value in wanted.items():
         if value:
             packages[name] = _said(name, value)
         else:
             packages.pop(name, None)
     return tuple(f"{name}={packages[name]}" for name in sorted(packages))
+
+
+def assumed(subdir: str) -> dict[str, str]:
+    """Return what is assumed of a machine of ``subdir``: ``version=build`` by name.
+
+    It depends on nothing but the subdir, so that what is solved for it is the same everywhere.
+    Raises :class:`~kaa.model.errors.RequestError` for a subdir that is none.
+    """
+    system = known_subdir(subdir).system
+    architecture = subdir.partition("-")[2]
+    microarchitecture = "m1" if subdir == "osx-arm64" else _MICROARCHITECTURES[architecture]
+    return {**_DEFAULTS[system], "__archspec": f"1={microarchitecture}"}
 
 
 def parse_override(text: str) -> tuple[str, str]:
@@ -195,14 +207,6 @@ def _detected(cache_dir: Path | None, *, ask_cuda: bool) -> dict[str, str]:
     return {name: f"{version}={build}" for name, version, build in map(split, found)}
 
 
-def _assumed(subdir: str) -> dict[str, str]:
-    system, _, architecture = subdir.partition("-")
-    microarchitecture = (
-        "m1" if subdir == "osx-arm64" else _MICROARCHITECTURES.get(architecture, architecture)
-    )
-    return {**_DEFAULTS[system], "__archspec": f"1={microarchitecture}"}
-
-
 def _nonsense(text: str, why: str) -> InvalidSpecError:
     return InvalidSpecError(
         f"{text!r} overrides no virtual package",
@@ -210,3 +214,6 @@ def _nonsense(text: str, why: str) -> InvalidSpecError:
         hint="write name=version, as in __cuda=12.4, or name= to take one away; "
         f"known are {', '.join(NAMES)}",
     )
+
+
+_assumed = assumed
