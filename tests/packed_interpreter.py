@@ -92,7 +92,7 @@ def conda_subdir() -> str:
     """Return the subdir of this machine's own packages."""
     import rattler
 
-    return str(rattler.Platform.current())
+    return str(rattler.Subdir.current())
 
 
 def _files(
