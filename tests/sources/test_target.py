@@ -7,11 +7,12 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.markers import Marker
+from packaging.markers import Marker, default_environment
 from packaging.tags import platform_tags
 
 from kaa.model.errors import RequestError
 from kaa.sources import target as target_module
+from kaa.sources.markers import python_condition
 from kaa.sources.target import SUBDIRS, Target, host_subdir, host_target, target_for
 from kaa.sources.virtual_packages import virtual_packages
 
@@ -132,6 +133,18 @@ def test_nothing_of_this_machine_is_in_a_foreign_target(subdir: str) -> None:
     # A marker on what is not known does not hold, and does not fail.
     marker = Marker("platform_release >= '20.0' or 'Microsoft' in platform_version")
     assert not marker.evaluate({**environment, "python_version": "3.12"})
+
+
+@pytest.mark.parametrize("subdir", SUBDIRS)
+def test_markers_never_ask_the_running_machine(
+    subdir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # packaging fills what a marker's environment lacks from the Python it runs on.
+    here = dict.fromkeys(default_environment(), f"here, not {subdir}")
+    monkeypatch.setattr("packaging.markers.default_environment", lambda: here)
+    environment = assumed(subdir).marker_environment
+    for name, value in here.items():
+        assert python_condition(Marker(f"{name} == '{value}'"), environment) is None
 
 
 def test_this_machine_is_itself() -> None:
