@@ -53,14 +53,17 @@ def _reason(name: str) -> str | None:
 
 
 def resolve_prefix(layout: Layout, name: str | None, prefix: Path | None) -> Path:
-    """Return the prefix that a name (below kaa's root) or else a path stands for.
+    """Return the prefix that a name or else a path stands for.
 
-    Raises :class:`InvalidNameError`.
+    A name is looked for in all directories of the layout; one that no environment has yet is in
+    the first. Raises :class:`InvalidNameError`.
     """
     if prefix is not None:
         # Not resolved: the prefix is a link, and it is the link that is meant.
         return Path(os.path.abspath(prefix.expanduser()))  # noqa: PTH100
-    return layout.environments / check_name(name or "")
+    check_name(name or "")
+    places = [directory / (name or "") for directory in layout.all_environments]
+    return next((place for place in places if os.path.lexists(place)), places[0])
 
 
 def check_path(path: Path) -> None:

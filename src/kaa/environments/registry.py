@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import MANIFEST, Prefix
+from kaa.environments.prefix import GENERATIONS, MANIFEST, Prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +26,38 @@ def conda_environments_file() -> Path:
 
 def find_prefixes(layout: Layout) -> list[Prefix]:
     """Return kaa's environments: the named ones, then those with a path, in order of name."""
-    named = []
-    try:
-        with os.scandir(layout.environments) as entries:
-            named = [
-                Prefix(layout.environments / entry.name)
-                for entry in entries
-                if not entry.name.startswith(".") and (entry.is_symlink() or entry.is_dir())
-            ]
-    except OSError:
-        named = []  # no environment was made yet
+    named = [prefix for folder in layout.all_environments for prefix in _named(layout, folder)]
     others = [
         Prefix(path)
         for path in _listed()
-        # Path.is_file raises for directories closed to this user and for lines that are no path.
-        if path.parent != layout.environments and os.path.isfile(path / MANIFEST)  # noqa: PTH113
+        if path.parent not in layout.all_environments and _is_ours(path)
     ]
     return sorted(named, key=lambda p: p.name) + sorted(others, key=lambda p: str(p.path))
+
+
+def _named(layout: Layout, folder: Path) -> list[Prefix]:
+    """Return the environments in a directory; in one that was configured, kaa's own only."""
+    shared = folder in layout.environment_directories
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                Prefix(folder / entry.name)
+                for entry in entries
+                if not entry.name.startswith(".")
+                and (entry.is_symlink() or entry.is_dir())
+                and (not shared or _is_link_of_ours(entry) or _is_ours(folder / entry.name))
+            ]
+    except OSError:
+        return []  # no environment was made yet
+
+
+def _is_link_of_ours(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and Path(entry.path).readlink().parts[0] == GENERATIONS
+
+
+def _is_ours(path: Path) -> bool:
+    # Path.is_file raises for directories closed to this user and for lines that are no path.
+    return os.path.isfile(path / MANIFEST)  # noqa: PTH113
 
 
 def register(layout: Layout, prefix: Path) -> None:

@@ -13,19 +13,30 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The directories below kaa's root. None of them need exist yet."""
+    """The directories below kaa's root. None of them need exist yet.
+
+    ``environment_directories`` and ``package_directory`` are configured, and may be elsewhere:
+    where they are on different file systems, files are copied instead of linked.
+    """
 
     root: Path
+    environment_directories: tuple[Path, ...] = ()
+    package_directory: Path | None = None
 
     @property
     def environments(self) -> Path:
-        """The named environments: one link per environment, its generations in ``.kaa``."""
-        return self.root / "envs"
+        """Where named environments are made: one link each, their generations in ``.kaa``."""
+        return self.all_environments[0]
+
+    @property
+    def all_environments(self) -> tuple[Path, ...]:
+        """Where named environments are looked for; the first is :attr:`environments`."""
+        return self.environment_directories or (self.root / "envs",)
 
     @property
     def packages(self) -> Path:
         """The package cache: extracted packages, linked into environments."""
-        return self.root / "pkgs"
+        return self.package_directory or self.root / "pkgs"
 
     @property
     def metadata(self) -> Path:

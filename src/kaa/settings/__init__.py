@@ -1,0 +1,1 @@
+"""What users and administrators have configured: conda's ``.condarc`` and kaa's own file."""

@@ -1,0 +1,57 @@
+"""Where things lie on this machine, once the configuration has been asked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kaa.settings.configuration import load_configuration
+from kaa.store.layout import Layout, default_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kaa.settings.configuration import Configuration
+
+NEEDED = ("root", "environment_directories", "package_directories")
+
+
+def configured_layout(
+    environ: Mapping[str, str], configuration: Configuration | None = None
+) -> Layout:
+    """Return the layout that ``configuration`` (read from ``environ`` if not given) asks for.
+
+    ``KAA_ROOT`` wins over a configured root. Named environments are made in the first of the
+    configured directories that can be written to, and found in all of them; the package cache is
+    the directory ``kaa`` in the first package directory that can be written to, because what
+    conda keeps there is not laid out as rattler expects it.
+
+    Raises what :func:`~kaa.settings.configuration.load_configuration` raises.
+    """
+    found = configuration or load_configuration(environ, only=NEEDED)
+    layout = default_layout()
+    if found.root and not environ.get("KAA_ROOT"):
+        layout = Layout(found.root)
+    places = found.environment_directories
+    first = _writable(places)
+    if first is not None:
+        ordered = (first, *(place for place in places if place != first))
+        layout = replace(layout, environment_directories=ordered)
+    elif places:
+        # Nothing is made in them, and everything is found in them.
+        layout = replace(layout, environment_directories=(layout.environments, *places))
+    packages = _writable(found.package_directories)
+    return replace(layout, package_directory=packages / "kaa") if packages else layout
+
+
+def _writable(directories: Sequence[Path]) -> Path | None:
+    """Return the first directory that can be written to, or can be made."""
+    for directory in directories:
+        there = directory
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):  # noqa: PTH112
+            return directory
+    return None
