@@ -1,7 +1,8 @@
 """Where packages come from and how to get there, as pip's and uv's own settings say.
 
 Nothing is to be configured twice: whoever made pip or uv work on a machine made kaa work on it.
-Where both tools are configured, uv's value wins.
+Where both tools are configured, uv's value wins. What neither says comes from the configuration
+of kaa and conda.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from kaa.network.locations import Credentials, as_url, split_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from kaa.settings.configuration import Configuration
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds after which a source that says nothing counts as unreachable."""
@@ -83,8 +86,12 @@ def load_settings(
     *,
     pip_files: Sequence[Path] | None = None,
     uv_files: Sequence[Path] | None = None,
+    configuration: Configuration | None = None,
 ) -> NetworkSettings:
     """Return the settings that pip, uv and the environment variables ``environ`` give.
+
+    ``configuration`` has what kaa's own file and ``.condarc`` say, which counts where the others
+    say nothing. That conda is not to verify certificates says nothing of package indexes.
 
     ``pip_files`` (the later one wins) and ``uv_files`` (the earlier one wins) are for programs
     and tests that bring their own; by default the files are found as pip and uv find them.
@@ -96,28 +103,59 @@ def load_settings(
 
     uv = read_uv_settings(environ, uv_files)
     pip = read_pip_settings(environ, pip_files)
+    more = _from_configuration(configuration) if configuration else {}
     return NetworkSettings(
         indexes=_indexes(uv, pip),
         merge_indexes=_merges(uv),
-        proxies=_proxies(environ, pip.get("proxy")),
-        no_proxy=tuple(
-            host.strip() for host in _variable(environ, "no_proxy").split(",") if host.strip()
+        proxies=_proxies(environ, pip.get("proxy")) or more.get("proxies", {}),
+        no_proxy=(
+            *(host.strip() for host in _variable(environ, "no_proxy").split(",") if host.strip()),
+            *more.get("no-proxy", ()),
         ),
         ca_bundle=_path(
             environ.get("SSL_CERT_FILE"),
             pip.get("cert"),
             environ.get("REQUESTS_CA_BUNDLE"),
             environ.get("CURL_CA_BUNDLE"),
+            more.get("ca-bundle"),
         ),
-        ca_directory=_path(environ.get("SSL_CERT_DIR")),
-        client_certificate=_path(environ.get("SSL_CLIENT_CERT"), pip.get("client-cert")),
-        timeout=_first(uv.get("timeout"), pip.get("timeout"), DEFAULT_TIMEOUT),
-        retries=_first(uv.get("retries"), pip.get("retries"), DEFAULT_RETRIES),
+        ca_directory=_path(environ.get("SSL_CERT_DIR"), more.get("ca-directory")),
+        client_certificate=_path(
+            environ.get("SSL_CLIENT_CERT"), pip.get("client-cert"), more.get("client-cert")
+        ),
+        timeout=_first(uv.get("timeout"), pip.get("timeout"), more.get("timeout"), DEFAULT_TIMEOUT),
+        retries=_first(uv.get("retries"), pip.get("retries"), more.get("retries"), DEFAULT_RETRIES),
         trusted_hosts=(*uv.get("trusted-hosts", ()), *pip.get("trusted-hosts", ())),
         keyring=_first(uv.get("keyring"), pip.get("keyring"), False),
         netrc=_netrc(environ),
-        offline=uv.get("offline", False),
+        offline=uv.get("offline", False) or more.get("offline", False),
     )
+
+
+def _from_configuration(configuration: Configuration) -> dict[str, Any]:
+    """Return what the configuration says, by the names that pip's and uv's settings have."""
+    found: dict[str, Any] = {
+        # A proxy for one host only (conda's "scheme://host") is none for all of a scheme.
+        "proxies": {
+            scheme: _proxy_url(url)
+            for scheme, url in configuration.proxies.items()
+            if scheme in {"http", "https", "all"} and url
+        },
+        "no-proxy": configuration.no_proxy,
+        "timeout": configuration.timeout,
+        "retries": configuration.retries,
+        "offline": configuration.offline,
+    }
+    if not isinstance(configuration.ssl_verify, bool):
+        place = "ca-directory" if configuration.ssl_verify.is_dir() else "ca-bundle"
+        found[place] = str(configuration.ssl_verify)
+    # One file has to hold both, as for pip; a key of its own is for conda channels.
+    if configuration.client_certificate and configuration.client_key in {
+        None,
+        configuration.client_certificate,
+    }:
+        found["client-cert"] = str(configuration.client_certificate)
+    return found
 
 
 def make_index(
