@@ -141,7 +141,7 @@ def test_markers_never_ask_the_running_machine(
 ) -> None:
     # packaging fills what a marker's environment lacks from the Python it runs on.
     here = dict.fromkeys(default_environment(), f"here, not {subdir}")
-    monkeypatch.setattr("packaging.markers.default_environment", lambda: here)
+    monkeypatch.setattr("packaging.markers.default_environment", here.copy)
     environment = assumed(subdir).marker_environment
     for name, value in here.items():
         assert python_condition(Marker(f"{name} == '{value}'"), environment) is None
