@@ -10,7 +10,7 @@ import pytest
 from kaa.environments.prefix import read_packages, write_manifest
 from kaa.environments.records import (
     installed_names,
-    owned_paths,
+    read_files,
     read_records,
     requested_specs,
 )
@@ -30,7 +30,11 @@ def test_records_are_read_in_order_of_name(tmp_path: Path) -> None:
     bear, fur = read_records(tmp_path)
     assert (bear.name.normalized, str(bear.version)) == ("bear", "1.0")
     assert (fur.name.normalized, fur.depends) == ("fur", ["python >=3.10"])
-    assert owned_paths(bear) == ["bin/growl", "lib/b.txt"]
+    files = read_files(tmp_path)
+    assert [(each.name, each.files) for each in files] == [
+        ("bear", ("bin/growl", "lib/b.txt")),
+        ("fur", ("lib/fur.txt",)),
+    ]
     assert installed_names(tmp_path) == ["bear", "fur"]
 
 
@@ -55,6 +59,8 @@ def test_a_damaged_record_is_named_and_the_rest_is_not_guessed(
     assert "broken-1-0.json: " in (caught.value.cause or "")
     assert "bear" not in (caught.value.cause or "")
     assert caught.value.hint
+    with pytest.raises(EnvironmentStateError, match="what is installed cannot be read"):
+        read_files(tmp_path)
     # Whoever only looks still sees the others.
     assert [package.name for package in read_packages(tmp_path)] == ["bear"]
 
@@ -83,6 +89,7 @@ def test_no_records_are_no_packages(tmp_path: Path, kind: str) -> None:
     elif kind == "empty":
         (tmp_path / "conda-meta").mkdir()
     assert read_records(tmp_path) == ()
+    assert read_files(tmp_path) == ()
     assert installed_names(tmp_path) == []
 
 

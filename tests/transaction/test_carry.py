@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaa.environments.prefix import write_manifest
-from kaa.environments.records import read_records
 from kaa.model.environment import Manifest
 from kaa.model.errors import StoreError
 from kaa.transaction.carry import BESIDE, Kept, carry_over
@@ -110,7 +109,7 @@ class Pair:
     def carry(self) -> Carried:
         write_manifest(self.old, Manifest("demo", (), (), "kaa", "now"))
         (self.new / "conda-meta").mkdir(parents=True, exist_ok=True)
-        return carry_over(self.old, self.new, self.stable, read_records(self.old))
+        return carry_over(self.old, self.new, self.stable)
 
     def text(self, path: str) -> str:
         return (self.new / path).read_text()
@@ -360,7 +359,7 @@ def test_an_edit_of_the_same_length_is_seen_and_goes_along_twice(pair: Pair) -> 
     record = pair.old / "conda-meta" / "bear-1.0-0.json"
     (third / "conda-meta" / record.name).write_text(record.read_text())
     second = pair.old.with_name("2")
-    carry_over(second, third, pair.stable, read_records(second))
+    carry_over(second, third, pair.stable)
     assert (third / SITE / "bear/__init__.py").read_text() == "v = 2"
 
 
@@ -493,7 +492,6 @@ def test_it_can_be_stopped_between_two_files(pair: Pair) -> None:
     for number in range(9):
         pair.write(f"work/{number}.txt")
     answers = iter([False] * 12 + [True] * 100)
-    records = read_records(pair.old)
     (pair.new / "conda-meta").mkdir(parents=True, exist_ok=True)
-    carried = carry_over(pair.old, pair.new, pair.stable, records, lambda: next(answers))
+    carried = carry_over(pair.old, pair.new, pair.stable, lambda: next(answers))
     assert 0 < carried.files < 9

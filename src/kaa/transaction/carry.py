@@ -12,8 +12,9 @@ The rules, where more than one answer was possible:
   one; below ``etc/`` it is, as long as a package still has the path.
 - **Distributions that another program installed** are carried as a whole, unless the next
   generation has a package of that name, or another Python.
-- **Bytecode** is carried where its source stays the same. By size and time alone Python would take
-  that of an old version for that of a new one.
+- **Bytecode** is carried where its source stays the same: by size and time alone Python would
+  take that of an old version for that of a new one. It is the one thing that is linked, not
+  copied, because nobody writes into it: Python replaces it (PEP 3147), and there is much of it.
 - **Text below the directories that programs read** (:data:`_PROGRAMS`) that names the old
   generation names the environment's stable path afterwards: pip writes the interpreter it runs
   in into scripts, and that is the generation's.
@@ -21,6 +22,9 @@ The rules, where more than one answer was possible:
 
 Whatever is not carried is still in the old generation, and is told.
 """
+
+# Paths are plain texts here, as in kaa.transaction.copying and for its reason.
+# ruff: noqa: PTH101, PTH102, PTH105, PTH108, PTH112, PTH113, PTH114, PTH115, PTH116, PTH123, PTH211
 
 from __future__ import annotations
 
@@ -32,21 +36,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import MANIFEST
-from kaa.environments.records import owned_paths, read_records
+from kaa.environments.records import read_files
 from kaa.store.disk import writing
 from kaa.transaction.copying import clone, copy_properties, differ, reading, relocation, sha256
-from kaa.transaction.foreign import (
-    Foreign,
-    foreign_distributions,
-    metadata_directories,
-    site_packages,
-)
+from kaa.transaction.foreign import foreign_distributions, metadata_directories, site_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from rattler import PrefixRecord
+    from kaa.environments.records import PackageFiles
 
 BESIDE = ".kaa-new"
 """How the name of a package's own file ends where the user's has kept its place."""
@@ -54,6 +53,7 @@ _PROGRAMS = frozenset({"bin", "Scripts", "etc", "lib", "Lib", "share", "conda-me
 _LONGEST_TEXT = 2**20
 """Bytes up to which a file is looked through for the path of the generation."""
 _PART = ".kaa-part"
+_MANIFEST = MANIFEST.as_posix()
 _SHOWN = 5
 
 
@@ -84,19 +84,17 @@ def carry_over(
     old: Path,
     staging: Path,
     stable: Path,
-    before: Sequence[PrefixRecord],
     halted: Callable[[], bool] = lambda: False,
 ) -> Carried:
     """Copy into ``staging`` what the generation ``old`` has and no package brings.
 
     ``staging`` holds the linked packages of the next generation and is to be thrown away when
-    this raises; ``stable`` is the environment's path; ``before`` are the records of ``old``.
-    Between two files ``halted`` may say that all of it is not wanted any more. Raises
-    :class:`~kaa.model.errors.StoreError` for what cannot be read or written.
+    this raises; ``stable`` is the environment's path. Between two files ``halted`` may say that
+    all of it is not wanted any more. Raises :class:`~kaa.model.errors.StoreError` for what cannot
+    be read or written and :class:`~kaa.model.errors.EnvironmentStateError` for damaged records.
     """
     with writing(staging):
-        work = _prepare(old, staging, stable, before, read_records(staging))
-        work.halted = halted
+        work = _prepare(old, staging, stable, halted)
         work.carry_directory("")
         work.finish()
     return Carried(work.files, {reason: tuple(names) for reason, names in work.kept.items()})
@@ -104,33 +102,34 @@ def carry_over(
 
 @dataclass(slots=True)
 class _Work:
-    old: Path
-    staging: Path
-    before: dict[str, PrefixRecord]
-    """The owners of paths in the old generation, ``after`` those in the next one."""
-    after: dict[str, PrefixRecord]
+    old: str
+    staging: str
+    before: dict[str, PackageFiles]
+    """Who owns which path in the old generation, and ``after`` in the next one."""
+    after: dict[str, PackageFiles]
     left: frozenset[str]
     """Files and directories that stay behind whatever is said of them otherwise."""
-    relocate: Callable[[bytes], bytes]
     same: frozenset[str]
     """The names of the packages that did not change."""
-    halted: Callable[[], bool] = lambda: False
+    relocate: Callable[[bytes], bytes]
+    halted: Callable[[], bool]
     files: int = 0
     kept: dict[Kept, list[str]] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     beside: set[str] = field(default_factory=set)
-    hashes: dict[int, dict[str, bytes | None]] = field(default_factory=dict)
 
     def keep(self, reason: Kept, path: str) -> None:
         self.kept.setdefault(reason, []).append(path)
 
     def carry_directory(self, directory: str) -> None:
-        target = self.staging / directory
-        if os.path.lexists(target) and (target.is_symlink() or not target.is_dir()):
+        """Carry what is below a directory of the old generation, ``""`` for all of it."""
+        target = _join(self.staging, directory)
+        if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
             # Through a link of a package's it would end up somewhere else.
             self.keep(Kept.COVERED, f"{directory}/")
             return
-        with reading(self.old / directory), os.scandir(self.old / directory) as scan:
+        source = _join(self.old, directory)
+        with reading(source), os.scandir(source) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
         if not entries and not self._had_files(directory):
             self._make(directory)
@@ -149,135 +148,128 @@ class _Work:
         """Give the new directories what the old ones had, now that nothing is added any more."""
         for directory in reversed(self.made):
             with contextlib.suppress(FileNotFoundError):
-                copy_properties(self.old / directory, self.staging / directory)
-        self.staging.chmod(stat.S_IMODE(self.old.stat().st_mode))
+                source = f"{self.old}/{directory}"
+                copy_properties(source, os.lstat(source), f"{self.staging}/{directory}")
+        os.chmod(self.staging, stat.S_IMODE(os.stat(self.old).st_mode))
 
     def _carry_file(self, path: str) -> None:
-        source = self.old / path
         try:
-            status = source.lstat()
+            status = os.lstat(f"{self.old}/{path}")
         except FileNotFoundError:
             return  # a running program has deleted it
         owner = self.before.get(path)
-        if owner is not None:
-            if not self._is_edited(path, status, owner):
-                return
-            if self._is_same(path, owner):
+        if owner is None:
+            source = _source_of(path)
+            if source is None or self._has_same_source(source):
+                self._carry_unowned(path, status)
+        elif self._is_same(path, owner):
+            if self._differs(path, status):
                 self._copy(path, status)
-            else:
-                self._carry_edited(path, status, owner)
-        elif _source_of(path) is None or self._has_same_source(path):
-            self._carry_unowned(path, status)
+        elif self._is_edited(path, status, owner):
+            self._carry_edited(path, status, owner)
 
     def _carry_unowned(self, path: str, status: os.stat_result) -> None:
         if path not in self.after:
             self._copy(path, status)
-        elif not differ(self.old / path, status, self.staging / path):
-            return
-        elif path.startswith("etc/"):
-            self._copy_beside(path, status)
-        else:
-            self.keep(Kept.COVERED, path)
+        elif self._differs(path, status):
+            if path.startswith("etc/"):
+                self._copy_beside(path, status)
+            else:
+                self.keep(Kept.COVERED, path)
 
-    def _carry_edited(self, path: str, status: os.stat_result, owner: PrefixRecord) -> None:
-        if path in self.after and not differ(self.old / path, status, self.staging / path):
-            return
-        if path not in self.after or not path.startswith("etc/"):
-            self.keep(Kept.EDITED, path)
-        elif self._recorded_hash(owner, path) == self._recorded_hash(self.after[path], path):
+    def _carry_edited(self, path: str, status: os.stat_result, owner: PackageFiles) -> None:
+        after = self.after.get(path)
+        if after is None or not path.startswith("etc/"):
+            if after is None or self._differs(path, status):
+                self.keep(Kept.EDITED, path)
+        elif owner.hashes.get(path) == after.hashes.get(path):
             self._copy(path, status)
-        else:
+        elif self._differs(path, status):
             self._copy_beside(path, status)
 
     def _copy_beside(self, path: str, status: os.stat_result) -> None:
         beside = path + BESIDE
-        (self.staging / path).replace(self.staging / beside)
+        os.replace(f"{self.staging}/{path}", f"{self.staging}/{beside}")
         self.beside.add(beside)
         self.keep(Kept.SETTINGS, path)
         self._copy(path, status)
 
     def _copy(self, path: str, status: os.stat_result) -> None:
-        source, target = self.old / path, self.staging / path
+        source, target = f"{self.old}/{path}", f"{self.staging}/{path}"
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
             self.keep(Kept.SPECIAL, path)
             return
-        if target.is_dir() and not target.is_symlink():
+        if os.path.isdir(target) and not os.path.islink(target):
             self.keep(Kept.COVERED, path)
             return
-        # Not written where it belongs: what is there may share its content with the package cache.
-        part = self.staging / _PART
-        part.unlink(missing_ok=True)
+        self._make(path.rpartition("/")[0])
+        # Never written into: what is there may share its content with the package cache.
+        part = f"{self.staging}/{_PART}" if os.path.lexists(target) else target
         try:
-            if stat.S_ISLNK(status.st_mode):
-                part.symlink_to(os.fsdecode(self.relocate(os.fsencode(source.readlink()))))
-            else:
-                with reading(source):
-                    self._copy_content(path, source, part, status)
-            copy_properties(source, part)
+            if not (part == target and path.endswith(".pyc") and _link(source, target)):
+                self._write(path, source, part, status)
         except FileNotFoundError:  # a running program has deleted it
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
             return
-        self._make(os.path.dirname(path))  # noqa: PTH120 - a text with forward slashes
-        part.replace(target)
+        if part != target:
+            os.replace(part, target)
         self.files += 1
 
-    def _copy_content(self, path: str, source: Path, part: Path, status: os.stat_result) -> None:
-        if status.st_size <= _LONGEST_TEXT and path.partition("/")[0] in _PROGRAMS:
-            content = source.read_bytes()
-            part.write_bytes(content if b"\0" in content else self.relocate(content))
+    def _write(self, path: str, source: str, target: str, status: os.stat_result) -> None:
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.fsdecode(self.relocate(os.fsencode(os.readlink(source)))), target)
         else:
-            clone(source, part)
+            with reading(source):
+                self._write_content(path, source, target, status)
+        copy_properties(source, status, target)
+
+    def _write_content(self, path: str, source: str, target: str, status: os.stat_result) -> None:
+        if status.st_size <= _LONGEST_TEXT and path.partition("/")[0] in _PROGRAMS:
+            with open(source, "rb") as stream:
+                content = stream.read()
+            with open(target, "wb") as stream:
+                stream.write(content if b"\0" in content else self.relocate(content))
+        else:
+            clone(source, target)
 
     def _make(self, directory: str) -> None:
         """Make a directory and those above it; none of them is a link."""
-        if not (self.staging / directory).is_dir():
-            self._make(os.path.dirname(directory))  # noqa: PTH120
-            (self.staging / directory).mkdir()
+        path = _join(self.staging, directory)
+        if not os.path.isdir(path):
+            self._make(directory.rpartition("/")[0])
+            os.mkdir(path)
             self.made.append(directory)
 
     def _had_files(self, directory: str) -> bool:
         return any(path.startswith(f"{directory}/") for path in self.before)
 
-    def _is_same(self, path: str, owner: PrefixRecord) -> bool:
+    def _differs(self, path: str, status: os.stat_result) -> bool:
+        return differ(f"{self.old}/{path}", status, f"{self.staging}/{path}")
+
+    def _is_same(self, path: str, owner: PackageFiles) -> bool:
         """Say whether the package that has a path has not changed, nor the path."""
-        return owner.name.normalized in self.same and path in self.after
+        return owner.name in self.same and path in self.after
 
-    def _is_edited(self, path: str, status: os.stat_result, owner: PrefixRecord) -> bool:
-        """Say whether a package's file is not what the package brought."""
-        if self._is_same(path, owner):
-            return differ(self.old / path, status, self.staging / path)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            return False  # shared with the package cache
-        expected = self._recorded_hash(owner, path)
-        if expected is None:
-            return False
-        with reading(self.old / path):
-            return sha256(self.old / path) != expected
+    def _is_edited(self, path: str, status: os.stat_result, owner: PackageFiles) -> bool:
+        """Say whether a file is not what its package brought, going by the package's record."""
+        expected = owner.hashes.get(path)
+        if not expected or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            return False  # more than one name: shared with the package cache
+        with reading(f"{self.old}/{path}"):
+            return sha256(f"{self.old}/{path}") != expected
 
-    def _recorded_hash(self, record: PrefixRecord, path: str) -> bytes | None:
-        """Return the sha256 of a file as it was linked; None where the record has none."""
-        if id(record) not in self.hashes:
-            self.hashes[id(record)] = _recorded_hashes(record)
-        return self.hashes[id(record)].get(path)
-
-    def _has_same_source(self, path: str) -> bool:
-        source = _source_of(path)
-        assert source is not None
+    def _has_same_source(self, source: str) -> bool:
         owner = self.before.get(source)
         if owner is not None:
             return self._is_same(source, owner)
         theirs = source in self.left or source in self.after
-        return not theirs and (self.old / source).is_file()
+        return not theirs and os.path.isfile(f"{self.old}/{source}")
 
 
-def _prepare(
-    old: Path,
-    staging: Path,
-    stable: Path,
-    before: Sequence[PrefixRecord],
-    after: Sequence[PrefixRecord],
-) -> _Work:
-    identities = {_identity(record) for record in before}
+def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool]) -> _Work:
+    before, after = read_files(old), read_files(staging)
+    identities = {_identity(package) for package in before}
     foreign = foreign_distributions(old, before)
     moved = site_packages(before) != site_packages(after)
     metadata = metadata_directories(after)
@@ -288,35 +280,46 @@ def _prepare(
     for each in gone:
         left |= {each.metadata} | each.files
     work = _Work(
-        old,
-        staging,
+        os.fspath(old),
+        os.fspath(staging),
         _owners(before),
         _owners(after),
         frozenset(left),
+        frozenset(package.name for package in after if _identity(package) in identities),
         relocation(old, stable),
-        frozenset(record.name.normalized for record in after if _identity(record) in identities),
+        halted,
     )
     for each in gone:
-        work.keep(_reason(each, names), str(each))
+        work.keep(Kept.REPLACED if each.name in names else Kept.OTHER_PYTHON, str(each))
     return work
 
 
-def _reason(distribution: Foreign, names: set[str]) -> Kept:
-    return Kept.REPLACED if distribution.name in names else Kept.OTHER_PYTHON
+def _owners(packages: Iterable[PackageFiles]) -> dict[str, PackageFiles]:
+    return {path: package for package in packages for path in package.files}
 
 
-def _owners(records: Iterable[PrefixRecord]) -> dict[str, PrefixRecord]:
-    return {path: record for record in records for path in owned_paths(record)}
+def _identity(package: PackageFiles) -> tuple[str, ...]:
+    return (package.name, package.version, package.build, package.content)
 
 
-def _identity(record: PrefixRecord) -> tuple[str, ...]:
-    content = record.sha256.hex() if record.sha256 else record.url
-    return (record.name.normalized, str(record.version), str(record.build), content)
+def _join(root: str, directory: str) -> str:
+    return f"{root}/{directory}" if directory else root
+
+
+def _link(source: str, target: str) -> bool:
+    """Give a file a second name, where the system lets us; say whether it did."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _is_written_anew(path: str) -> bool:
     directory, _, name = path.rpartition("/")
-    return (directory == "conda-meta" and name.endswith(".json")) or path == MANIFEST.as_posix()
+    return (directory == "conda-meta" and name.endswith(".json")) or path == _MANIFEST
 
 
 def _source_of(path: str) -> str | None:
@@ -325,13 +328,6 @@ def _source_of(path: str) -> str | None:
     if not name.endswith(".pyc") or not directory.endswith("__pycache__"):
         return None
     return f"{directory[: -len('__pycache__')]}{name.split('.', 1)[0]}.py"
-
-
-def _recorded_hashes(record: PrefixRecord) -> dict[str, bytes | None]:
-    return {
-        os.fspath(entry.relative_path).replace(os.sep, "/"): entry.sha256_in_prefix or entry.sha256
-        for entry in record.paths_data.paths
-    }
 
 
 def _some(names: Sequence[str]) -> str:

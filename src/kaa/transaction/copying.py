@@ -1,5 +1,10 @@
-"""Copying what is on the disk as it is: content, links, permissions, times."""
+"""Copying what is on the disk as it is: content, links, permissions, times.
 
+Paths are plain texts here: for the tens of thousands of files of an environment pathlib would
+take longer than the system does.
+"""
+
+# ruff: noqa: PTH115, PTH123
 from __future__ import annotations
 
 import contextlib
@@ -23,30 +28,37 @@ _FICLONE = 0x40049409
 """ioctl_ficlone(2): works on btrfs, xfs and others; elsewhere it fails."""
 
 
-def clone(source: Path, target: Path) -> None:
+def clone(source: str, target: str) -> None:
     """Copy a file's content, shared with the original until one is written to where that works."""
     if sys.platform == "linux":
         import fcntl
 
-        with source.open("rb") as original, target.open("wb") as copy, contextlib.suppress(OSError):
+        with (
+            open(source, "rb") as original,
+            open(target, "wb") as copy,
+            contextlib.suppress(OSError),
+        ):
             fcntl.ioctl(copy, _FICLONE, original.fileno())
             return
     shutil.copyfile(source, target)
 
 
-def copy_properties(source: Path, target: Path) -> None:
+def copy_properties(source: str, status: os.stat_result, target: str) -> None:
     """Give a copy the owner (where the system lets us), permissions and times of the original."""
-    status, new = source.lstat(), target.lstat()
+    new = os.lstat(target)
     if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (new.st_uid, new.st_gid):
         with contextlib.suppress(OSError):
             os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
     shutil.copystat(source, target, follow_symlinks=False)
 
 
-def differ(old: Path, status: os.stat_result, new: Path) -> bool:
-    """Say whether two files differ in kind or content, most often without reading them."""
+def differ(old: str, status: os.stat_result, new: str) -> bool:
+    """Say whether two files differ in kind or content, most often without reading them.
+
+    ``status`` is that of ``old``.
+    """
     try:
-        other = new.lstat()
+        other = os.lstat(new)
     except FileNotFoundError:
         return True
     if os.path.samestat(status, other):
@@ -54,7 +66,7 @@ def differ(old: Path, status: os.stat_result, new: Path) -> bool:
     if stat.S_IFMT(status.st_mode) != stat.S_IFMT(other.st_mode):
         return True
     if stat.S_ISLNK(status.st_mode):
-        return old.readlink() != new.readlink()
+        return os.readlink(old) != os.readlink(new)
     if status.st_size != other.st_size:
         return True
     if not stat.S_ISREG(status.st_mode) or status.st_mtime_ns == other.st_mtime_ns:
@@ -63,13 +75,13 @@ def differ(old: Path, status: os.stat_result, new: Path) -> bool:
         return not filecmp.cmp(old, new, shallow=False)
 
 
-def sha256(path: Path) -> bytes:
-    """Return the hash of a file's content."""
+def sha256(path: str) -> str:
+    """Return the hash of a file's content, hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open(path, "rb") as stream:
         while block := stream.read(2**20):
             digest.update(block)
-    return digest.digest()
+    return digest.hexdigest()
 
 
 def relocation(old: Path, stable: Path) -> Callable[[bytes], bytes]:
@@ -83,7 +95,7 @@ def relocation(old: Path, stable: Path) -> Callable[[bytes], bytes]:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: str) -> Iterator[None]:
     """Turn a refusal to read into an error that names what cannot be read."""
     try:
         yield

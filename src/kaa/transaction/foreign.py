@@ -13,13 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaa.environments.records import owned_paths
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from rattler import PrefixRecord
+    from kaa.environments.records import PackageFiles
 
 _METADATA = (".dist-info", ".egg-info")
 """How the directories end that a distribution's metadata are in."""
@@ -42,40 +40,47 @@ class Foreign:
         return f"{self.name} {self.version}".rstrip()
 
 
-def site_packages(records: Iterable[PrefixRecord]) -> str | None:
+def site_packages(packages: Iterable[PackageFiles]) -> str | None:
     """Return where the environment's Python looks for packages, below the prefix; None without."""
-    for record in records:
-        if record.name.normalized == "python":
-            if record.python_site_packages_path:
-                return record.python_site_packages_path
+    for package in packages:
+        if package.name == "python":
+            if package.site_packages:
+                return package.site_packages
             if os.name == "nt":
                 return "Lib/site-packages"
-            return f"lib/python{'.'.join(str(record.version).split('.')[:2])}/site-packages"
+            return f"lib/python{'.'.join(package.version.split('.')[:2])}/site-packages"
     return None
 
 
-def metadata_directories(records: Iterable[PrefixRecord]) -> dict[str, str]:
-    """Return the metadata directories that packages own, each with its distribution's name."""
+def metadata_directories(packages: Sequence[PackageFiles]) -> dict[str, str]:
+    """Return the metadata directories that packages own, each with its distribution's name.
+
+    Those that a package has further down, of what it brings for itself, are none of Python's.
+    """
+    site = f"{site_packages(packages)}/"
+    start = len(site)
     found = {}
-    for record in records:
-        for path in owned_paths(record):
-            directory = posixpath.dirname(path)
-            for entry in (directory, path):  # an egg-info may be a single file
+    for package in packages:
+        for path in package.files:
+            if path.startswith(site):
+                entry = path[start:].partition("/")[0]
                 if entry.endswith(_METADATA):
-                    found[entry] = _name(entry)
+                    found[site + entry] = _name(entry)
     return found
 
 
-def foreign_distributions(generation: Path, records: Sequence[PrefixRecord]) -> tuple[Foreign, ...]:
-    """Return what else than the packages of ``records`` Python finds in a generation, by name."""
-    site = site_packages(records)
+def foreign_distributions(
+    generation: Path, packages: Sequence[PackageFiles]
+) -> tuple[Foreign, ...]:
+    """Return what else than ``packages`` Python finds in a generation, by name."""
+    site = site_packages(packages)
     if site is None:
         return ()
     try:
         entries = sorted(os.listdir(generation / site))  # noqa: PTH208 - names, not paths
     except OSError:
         return ()
-    owned = metadata_directories(records)
+    owned = metadata_directories(packages)
     found = []
     for entry in entries:
         metadata = f"{site}/{entry}"
