@@ -1,0 +1,127 @@
+"""``kaa lock``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kaa.cli.options import (
+    dry_run_option,
+    json_option,
+    pass_invocation,
+    quiet_option,
+    solve_options,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from kaa.cli.invocation import Invocation
+    from kaa.model.options import SolveOptions
+    from kaa.workflows.lock import Lock, LockRequest
+
+_EXAMPLES = """\b
+Examples:
+  kaa lock -f environment.yml --platform linux-64 --platform osx-arm64
+  kaa lock -c conda-forge -c pypi python=3.12 pandas "pypi::rich>=13" -o demo.lock
+"""
+
+
+def _complete_platforms(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from kaa.cli.completion import platform_names
+
+    return platform_names(incomplete)
+
+
+@click.command(short_help="Write a lock file for one or more platforms.", epilog=_EXAMPLES)
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Lock what this environment.yml or requirements.txt asks for.",
+)
+@click.option(
+    "--platform",
+    "platforms",
+    metavar="SUBDIR",
+    multiple=True,
+    help="Lock for this platform, such as osx-arm64; may be given several times.",
+    shell_complete=_complete_platforms,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    default=Path("kaa.lock"),
+    show_default=True,
+    help="Where the lock file is written.",
+)
+@solve_options()
+@click.argument("specs", metavar="[SPEC...]", nargs=-1)
+@dry_run_option
+@json_option
+@quiet_option
+@verbose_option
+@pass_invocation
+def lock(
+    invocation: Invocation,
+    file: Path | None,
+    platforms: tuple[str, ...],
+    output: Path,
+    options: SolveOptions,
+    specs: tuple[str, ...],
+) -> None:
+    """Solve for every platform and write what was found into one lock file.
+
+    What is locked is every SPEC and what FILE asks for. The platforms are those of --platform, or
+    those that FILE names, or else this machine's. The file is in pixi.lock's format: URLs and
+    hashes of every package, and no credentials.
+    """
+    # Only now, so that a mistake on the command line is told without a wait for imports.
+    from kaa.cli.interrupts import run_cancellable
+    from kaa.workflows.lock import LockRequest
+
+    run_cancellable(_lock(LockRequest(specs, file, platforms, options), output, invocation))
+
+
+async def _lock(request: LockRequest, output: Path, invocation: Invocation) -> None:
+    from kaa.cli.progress import display
+    from kaa.cli.text import printable, write_json, write_line, write_note
+    from kaa.store.layout import default_layout
+    from kaa.workflows.lock import solve_lock
+
+    with display(invocation) as progress:
+        found = await solve_lock(request, default_layout(), progress)
+    if not invocation.dry_run:
+        found.write(output)
+    if invocation.json:
+        answer = {"success": True, "dry_run": invocation.dry_run, "file": str(output)}
+        write_json({**answer, **found.as_dict()})
+        return
+    for remark in () if invocation.quiet else found.remarks:
+        write_note(printable(f"note: {remark}"))
+    if invocation.speaks:
+        for line in _platform_lines(found):
+            write_line(printable(line))
+        said = "Dry run: nothing was changed." if invocation.dry_run else f"Wrote {output}."
+        write_line(printable(said))
+
+
+def _platform_lines(found: Lock) -> list[str]:
+    from rich.filesize import decimal
+
+    from kaa.cli.text import aligned
+
+    header = ("Platform", "Python", "conda", "PyPI", "Size")
+    rows = [
+        (each.platform, each.python or "-", str(each.conda), str(each.pypi), decimal(each.size))
+        for each in found.summaries
+    ]
+    return aligned([header, *rows], right=frozenset({2, 3, 4}))
