@@ -11,6 +11,7 @@ app = lazy_group(
     "kaa",
     {
         "create": Entry("kaa.cli.create:create", "Create an environment."),
+        "lock": Entry("kaa.cli.lock:lock", "Write a lock file for one or more platforms."),
         "run": Entry("kaa.cli.run:run", "Run a program in an environment."),
         "list": Entry("kaa.cli.packages:list_packages", "List the packages of an environment."),
         "why": Entry("kaa.cli.why:why", "Say why a package is in an environment."),
