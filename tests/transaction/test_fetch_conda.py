@@ -230,6 +230,18 @@ def test_without_any_hash_nothing_is_downloaded(
     assert not any(path.endswith(".conda") for path in channel.paths())
 
 
+@pytest.mark.parametrize("build", ["../../evil", "/evil", "a\\..\\evil"])
+def test_a_build_that_is_a_path_is_refused(
+    channel: CondaChannel, layout: Layout, tmp_path: Path, build: str
+) -> None:
+    channel.add(build_conda_package(tmp_path / "made", "bear"), build=build)
+    found = records(channel, "bear")
+    assert str(found[0].build) == build, "rattler lets it through"
+    with pytest.raises(MetadataError) as caught:
+        fetch(found, layout)
+    assert caught.value.hint and not layout.packages.exists()
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -54,6 +54,7 @@ _ATTEMPTS = 3
 _PATIENCE = 30.0
 """Seconds without a single byte after which a download counts as dead."""
 _BLOCK = 1 << 20
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!=-]*")
 _STATUS = re.compile(r"\b(?:client|server) error \((\d{3})([^)]*)\)")
 
 
@@ -88,7 +89,8 @@ def conda_jobs(
 ) -> list[Job]:
     """Return what is to be done for the packages that the package cache lacks.
 
-    Raises :class:`~kaa.model.errors.StoreError` for a record that no archive can be checked by.
+    Raises :class:`~kaa.model.errors.StoreError` for a record that no archive can be checked by,
+    and :class:`~kaa.model.errors.MetadataError` for one whose names are no file names.
     """
     missing = [record for record in records if not is_cached(layout, record)]
     for record in missing:
@@ -103,7 +105,15 @@ def conda_jobs(
 
 
 def _check_record(record: RepoDataRecord) -> None:
+    """Refuse a record that no archive can be checked by, or whose names would be paths."""
     name = entry_of(record)
+    for text in (name, record.file_name):
+        if not _FILE_NAME.fullmatch(text):  # rattler takes any build string, `../../x` too
+            raise MetadataError(
+                f"{text!r} cannot be the name of a package",
+                cause=f"{_where(record)} has a record with it",
+                hint="tell the channel's owners; choose another version or build",
+            )
     if not hash_of(record):
         raise StoreError(
             f"the package {name} cannot be checked",
