@@ -1,0 +1,75 @@
+"""What a request terms, piece by piece, and requests with some of the pieces only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kaa.model.explanation import Constraint
+from kaa.solver.specs import YOU_ASKED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from kaa.solver.request import SolveRequest
+    from kaa.solver.scene import Scene
+    from kaa.solver.specs import Spec
+
+FREEZE = "--freeze-installed"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a request: a spec, a pin, or (without ``spec``) that nothing installed moves.
+
+    ``name`` is the solver's.
+    """
+
+    name: str
+    spec: Spec | None
+    pin: bool = False
+
+    @property
+    def constraint(self) -> Constraint:
+        """What an explanation says of it."""
+        if self.spec is None:
+            return Constraint(FREEZE, YOU_ASKED)
+        return Constraint(self.spec.text, self.spec.origin)
+
+    @property
+    def restricts(self) -> bool:
+        """Whether it says more than a name."""
+        spec = self.spec
+        return spec is not None and bool(
+            spec.version != "*" or spec.build or spec.brackets or spec.source
+        )
+
+
+def terms_of(scene: Scene) -> tuple[Term, ...]:
+    """Return the terms of a request, in its order."""
+    specs = [Term(root.name, root.spec) for root in scene.roots]
+    pins = [Term(root.name, root.spec, pin=True) for root in scene.pins]
+    frozen = [Term("", None)] if scene.request.frozen and scene.request.installed else []
+    return tuple(dict.fromkeys([*specs, *pins, *frozen]))
+
+
+def with_only(request: SolveRequest, terms: Collection[Term]) -> SolveRequest:
+    """Return the request with nothing but ``terms``.
+
+    What is installed is none unless it is frozen, and then left out, because it would decide
+    which Python is tried first.
+    """
+    specs = _specs(terms, pin=False)
+    pins = _specs(terms, pin=True)
+    frozen = any(term.spec is None for term in terms)
+    return replace(
+        request,
+        specs=tuple(spec for spec in request.specs if spec in specs),
+        pins=tuple(spec for spec in request.pins if spec in pins),
+        frozen=frozen,
+        installed=request.installed if frozen else (),
+    )
+
+
+def _specs(terms: Iterable[Term], *, pin: bool) -> set[Spec]:
+    return {term.spec for term in terms if term.spec is not None and term.pin is pin}
