@@ -1,33 +1,60 @@
-"""A plan as text: what is going to change, before it does."""
+"""A plan as text: what is going to change, before it does.
+
+Nothing in it is ever cut or broken in two: where a terminal is too narrow for a column, the
+column is left out, and in the last resort each package takes several lines.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import click
 
 from kaa.cli.text import aligned, printable, write_line
 from kaa.model.package import HOST
+from kaa.model.plan import Addition, Change, Move
 
 if TYPE_CHECKING:
-    from kaa.model.plan import Addition, Plan
+    from collections.abc import Iterable, Sequence
 
-_HEADER = ("Package", "Version", "Source", "Download")
+    from kaa.model.package import Package
+    from kaa.model.plan import Plan, Removal
+
 _REQUESTED = "* "
 _OTHER = "  "
+_SYMBOLS = {
+    Move.UPGRADE: "up",
+    Move.DOWNGRADE: "down",
+    Move.REBUILD: "build",
+    Move.SOURCE: "source",
+}
+_COLOURS = {"-": "red", "down": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A package's line of the plan: cells by the name of their column, and what it is marked as."""
+
+    cells: dict[str, str]
+    requested: bool
+    symbol: str = "+"
 
 
 def show_plan(plan: Plan, *, verbose: bool = False) -> None:
-    """Write the plan to standard output: a table on a terminal, plain columns elsewhere."""
-    where = f"Environment {printable(plan.name)} at {printable(str(plan.prefix))}"
-    write_line(where)
-    header = (*_HEADER, "URL") if verbose else _HEADER
-    rows = plan_rows(plan, verbose=verbose)
-    # URLs are too long for a table's column: the terminal wraps them best, and they can be copied.
-    if sys.stdout.isatty() and not verbose:
-        _draw(rows)
-    else:
-        for line in aligned([(_OTHER + header[0], *header[1:]), *rows], right=frozenset({3})):
+    """Write the plan to standard output, as wide as a terminal is, or as wide as it takes."""
+    write_line(f"Environment {printable(plan.name)} at {printable(str(plan.prefix))}")
+    rows = plan_rows(plan)
+    if rows:
+        width = None if verbose or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+        for line in _table(rows, _columns(plan, verbose=verbose), width):
             write_line(line)
+    if plan.asked:
+        write_line(f"Asked for from now on: {printable(', '.join(plan.asked))}")
+    for note in plan.notes:
+        write_line(f"Note: {printable(note)}")
     write_line(plan_total(plan))
     if plan.overlay is not None:
         write_line(
@@ -36,58 +63,138 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
         )
 
 
-def plan_rows(plan: Plan, *, verbose: bool = False) -> list[tuple[str, ...]]:
-    """Return the cells of the plan's table in order of name, ``*`` before what was asked for."""
-    rows = []
-    for addition in sorted(plan.additions, key=lambda addition: addition.package.name):
-        package = addition.package
-        mark = _REQUESTED if package.requested else _OTHER
-        cells = [mark + package.name, package.version, package.source, _download(addition)]
-        if verbose:
-            cells.append(package.url)
-        rows.append(tuple(printable(cell) for cell in cells))
-    return rows
+def plan_rows(plan: Plan) -> list[Row]:
+    """Return the lines of the plan: what was asked for first, each part in order of name."""
+    rows = [
+        *map(_addition, plan.additions),
+        *map(_change, plan.changes),
+        *map(_removal, plan.removals),
+    ]
+    # Of a new environment everything is wanted because of what was asked for.
+    first = plan.generation is not None
+    return sorted(rows, key=lambda row: (first and not row.requested, row.cells["Package"][2:]))
 
 
 def plan_total(plan: Plan) -> str:
-    """Return one line: how many packages, how much to download, how many are in the cache."""
+    """Return one line: how many packages, how much to download, how many stay or are at hand."""
     from rich.filesize import decimal
 
-    count = len(plan.additions)
-    cached = sum(
-        addition.download == 0 and addition.package.source != HOST for addition in plan.additions
+    if plan.nothing_to_do and plan.generation is not None:
+        return "Nothing to do."
+    download = f"{decimal(plan.download_size)} to download"
+    if plan.generation is None:
+        count = len(plan.additions)
+        packages = "1 package" if count == 1 else f"{count} packages"
+        return f"{packages}, {download}, {_cached(plan.additions)} from the cache"
+    counts = {
+        "to add": len(plan.additions),
+        **{_MOVES[move]: sum(each.move is move for each in plan.changes) for move in Move},
+        "to remove": len(plan.removals),
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    return ", ".join([*parts, f"{plan.unchanged} unchanged", download])
+
+
+_MOVES = {
+    Move.UPGRADE: "up",
+    Move.DOWNGRADE: "down",
+    Move.REBUILD: "to another build",
+    Move.SOURCE: "to another source",
+}
+
+
+def _cached(additions: Iterable[Addition]) -> int:
+    return sum(each.download == 0 and each.package.source != HOST for each in additions)
+
+
+def _row(symbol: str, package: Package, requested: bool, **cells: str | None) -> Row:
+    shown = {
+        "": symbol,
+        "Package": (_REQUESTED if requested else _OTHER) + package.name,
+        "Version": package.version,
+        "Source": package.source,
+        "URL": package.url,
+        **{name.capitalize(): cell or "" for name, cell in cells.items()},
+    }
+    return Row({name: printable(cell) for name, cell in shown.items()}, requested, symbol)
+
+
+def _addition(addition: Addition) -> Row:
+    package, size = addition.package, _download(addition.package, addition.download)
+    return _row("+", package, package.requested, download=size, why=addition.why)
+
+
+def _removal(removal: Removal) -> Row:
+    package = removal.package
+    return _row("-", package, package.requested, download="", why=removal.why)
+
+
+def _change(change: Change) -> Row:
+    before, after = change.before, change.after
+    version = after.version
+    if before.version != after.version:
+        version = f"{before.version} -> {after.version}"
+    elif before.build != after.build and not change.source_changed:
+        version = f"{version} ({before.build} -> {after.build})"
+    source = f"{before.source} -> {after.source}" if change.source_changed else after.source
+    return _row(
+        _SYMBOLS[change.move],
+        after,
+        after.requested,
+        version=version,
+        source=source,
+        download=_download(after, change.download),
+        why=change.why,
     )
-    packages = "1 package" if count == 1 else f"{count} packages"
-    return f"{packages}, {decimal(plan.download_size)} to download, {cached} from the cache"
 
 
-def _download(addition: Addition) -> str:
-    if addition.package.source == HOST:
+def _download(package: Package, size: int) -> str:
+    if package.source == HOST:
         return "installed"
-    if addition.download == 0:
+    if size == 0:
         return "cached"
     from rich.filesize import decimal
 
-    return decimal(addition.download)
+    return decimal(size)
 
 
-def _draw(rows: list[tuple[str, ...]]) -> None:
-    # Rich costs 70 ms to import, which only somebody who looks at a terminal should pay.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _columns(plan: Plan, *, verbose: bool) -> list[str]:
+    columns = ["Package", "Version", "Source", "Download"]
+    if plan.generation is not None:
+        columns = ["", *columns, "Why"]
+    return [*columns, "URL"] if verbose else columns
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column, title in enumerate(_HEADER):
-        is_size = column == 3
-        # On a narrow terminal a long cell goes on below, so that it can still be read in full.
-        table.add_column(
-            _OTHER + title if column == 0 else title,
-            justify="right" if is_size else "left",
-            no_wrap=is_size,
-            overflow="fold",
-        )
-    for row in rows:
-        style = "bold green" if row[0].startswith(_REQUESTED) else ""
-        table.add_row(Text(row[0], style=style), *(Text(cell) for cell in row[1:]))
-    Console(file=sys.stdout, highlight=False).print(table)
+
+def _table(rows: Sequence[Row], columns: list[str], width: int | None) -> list[str]:
+    """Return the lines of a table that is at most ``width`` wide, where that is possible.
+
+    A column that nothing hangs on is left out first.
+    """
+    moved = any("->" in row.cells["Source"] for row in rows)
+    for left_out in (None, "Why", "Download", None if moved else "Source"):
+        columns = [column for column in columns if column != left_out]
+        lines = _lines(rows, columns)
+        if width is None or max(map(len, lines)) <= width:
+            break
+    else:
+        return [line for row in rows for line in _stacked(row, columns)]
+    head, *body = lines
+    return [click.style(head, bold=True), *map(_styled, body, rows)]
+
+
+def _lines(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    header = [_OTHER + column if column == "Package" else column for column in columns]
+    cells = [[row.cells[column] for column in columns] for row in rows]
+    right = {columns.index("Download")} if "Download" in columns else set()
+    return aligned([header, *cells], right=frozenset(right))
+
+
+def _stacked(row: Row, columns: Sequence[str]) -> list[str]:
+    first = " ".join(row.cells[column] for column in columns if column in ("", "Package"))
+    rest = [row.cells[column] for column in columns if column not in ("", "Package")]
+    return [_styled(first, row), *(f"    {cell}" for cell in rest if cell)]
+
+
+def _styled(line: str, row: Row) -> str:
+    colour = _COLOURS.get(row.symbol, "green" if row.requested else None)
+    return click.style(line, fg=colour, bold=row.requested) if colour or row.requested else line

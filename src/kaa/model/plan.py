@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,38 +12,122 @@ if TYPE_CHECKING:
     from kaa.model.package import Package
 
 
+class Move(Enum):
+    """How a package changes; the value is what ``--json`` calls it.
+
+    ``REBUILD`` is another build of the same version, ``SOURCE`` the same version from elsewhere.
+    """
+
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    REBUILD = "rebuild"
+    SOURCE = "source"
+
+
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A package that is going to be linked. ``download`` is in bytes, 0 when it is in the cache."""
+    """A package that is going to be linked.
+
+    ``download`` is in bytes, 0 when it is in the cache; ``why`` says what it is for.
+    """
 
     package: Package
     download: int
+    why: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        return {**self.package.as_dict(), "download": self.download, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A package that is not going to be there any more, and why."""
+
+    package: Package
+    why: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        return {**self.package.as_dict(), "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A package that is going to be another one of its name.
+
+    ``download`` is in bytes, 0 when it is in the cache; ``why`` says what makes it change.
+    """
+
+    before: Package
+    after: Package
+    move: Move
+    download: int
+    why: str | None = None
+
+    @property
+    def source_changed(self) -> bool:
+        """Whether it comes from elsewhere than before, whatever else changes."""
+        return self.before.source != self.after.source
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        return {
+            "name": self.after.name,
+            "move": self.move.value,
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
+            "source_changed": self.source_changed,
+            "download": self.download,
+            "why": self.why,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The packages that a new environment is going to have, and what fetching them costs."""
+    """The difference between what an environment has and what it is going to have.
+
+    ``overlay`` is the Python version (``3.12``) whose kernel overlay is going to be built, if one
+    is; ``generation`` the one that the environment is at, None for one that is going to be
+    created; ``unchanged`` counts the packages that stay; ``asked`` are specs that the environment
+    is going to keep as asked for and that it has not got yet; ``notes`` what else a user should
+    know before agreeing, one sentence each.
+    """
 
     name: str
     prefix: Path
     additions: tuple[Addition, ...]
     overlay: str | None = None
-    """The Python version (``3.12``) whose kernel overlay is going to be built, if one is."""
+    removals: tuple[Removal, ...] = ()
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+    generation: int | None = None
+    asked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def download_size(self) -> int:
         """Bytes that are going to be downloaded, all in all."""
-        return sum(addition.download for addition in self.additions)
+        added = sum(addition.download for addition in self.additions)
+        return added + sum(change.download for change in self.changes)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the environment is already what it is going to be."""
+        return not (self.additions or self.removals or self.changes or self.asked)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
         return {
             "name": self.name,
             "prefix": str(self.prefix),
+            "generation": self.generation,
             "download_size": self.download_size,
-            "add": [
-                {**addition.package.as_dict(), "download": addition.download}
-                for addition in self.additions
-            ],
+            "add": [each.as_dict() for each in self.additions],
+            "remove": [each.as_dict() for each in self.removals],
+            "change": [each.as_dict() for each in self.changes],
+            "unchanged": self.unchanged,
+            "asked": list(self.asked),
+            "notes": list(self.notes),
             "kernel_overlay": self.overlay,
         }
