@@ -1,0 +1,162 @@
+"""What a lock file holds for a platform, as the answer of a solve that nobody has to ask again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from kaa.formats.lock_file import DEFAULT, read_lock
+from kaa.model.distribution import CoreMetadata, IndexFile, Release
+from kaa.model.errors import RequestError, UnsupportedError
+from kaa.network.locations import redact
+from kaa.solver.request import Solution
+from kaa.sources.project_names import ProjectNames
+from kaa.sources.records import dependencies, wheel_record
+from kaa.sources.target import target_for
+from kaa.sources.versions import python_spec
+from kaa.sources.wheels import choose_wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from kaa.formats.lock_file import LockedDistribution, LockedPlatform
+    from kaa.sources.target import Target
+
+_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+
+
+def solution_from_lock(
+    path: Path,
+    platform: str,
+    virtual_packages: Sequence[str],
+    mapping: Mapping[str, Any] | None = None,
+    environment: str = DEFAULT,
+) -> Solution:
+    """Return the packages that a lock file has for ``platform``, a conda subdir.
+
+    ``virtual_packages`` are those of the machine (``__glibc=2.36=0``) and have to be enough for
+    what is locked; ``mapping`` says which conda names projects have, as in a solve. Every package
+    has a hash, which whoever fetches it has to check.
+
+    :raises RequestError: the file cannot be read, has nothing for the platform or the
+        environment, or holds what cannot run on this machine.
+    :raises UnsupportedError: it holds what has to be built, or has no hash.
+    """
+    locked = _locked(path, platform, environment)
+    if locked.sources:
+        raise UnsupportedError(
+            f"{path.name} has packages that are to be built, such as {locked.sources[0]}",
+            cause="building conda packages is pixi's, and nothing that kaa does",
+        )
+    for record in locked.records:
+        _check_record(record, virtual_packages, path)
+    python = next((str(r.version) for r in locked.records if r.name.normalized == "python"), None)
+    if python is None and locked.distributions:
+        raise UnsupportedError(
+            f"{path.name} has wheels for {platform}, and no Python",
+            hint="lock Python with them: add `python` and a conda channel that has it",
+        )
+    names = ProjectNames({record.name.normalized for record in locked.records}, mapping)
+    target = target_for(platform, (python,) if python else (), virtual_packages)
+    wheels = [_wheel(each, target, names, path) for each in locked.distributions]
+    records = [*locked.records, *(record for record, _ in wheels)]
+    return Solution(
+        records=tuple(sorted(records, key=lambda record: record.name.normalized)),
+        files={file.url: file for _, file in wheels},
+        python=python,
+        host_python=None,
+    )
+
+
+def _locked(path: Path, platform: str, environment: str) -> LockedPlatform:
+    environments = read_lock(path)
+    found = environments.get(environment)
+    if found is None:
+        raise RequestError(
+            f"{path.name} has no environment {environment}",
+            cause=f"it has {', '.join(environments) or 'none'}",
+        )
+    locked = found.on(platform)
+    if locked is None:
+        there = ", ".join(each.subdir for each in found.platforms) or "none"
+        raise RequestError(
+            f"{path.name} is not locked for {platform}",
+            cause=f"it is for {there}",
+            hint=f"lock it for this platform, too: `kaa lock --platform {platform} ...`",
+        )
+    return locked
+
+
+def _check_record(record: RepoDataRecord, virtual_packages: Sequence[str], path: Path) -> None:
+    """Raise if a conda package has no hash, or wants more of the machine than it has."""
+    if not record.sha256 and not record.md5:
+        raise UnsupportedError(
+            f"{path.name} has no hash of {record.name.normalized}, so it cannot be checked",
+            hint="make the lock anew",
+        )
+    for need in record.depends:
+        if need.startswith("__") and not _is_met(need, virtual_packages):
+            name = need.split()[0]
+            has = next((each for each in virtual_packages if each.startswith(f"{name}=")), None)
+            raise RequestError(
+                f"{record.name.normalized} of {path.name} needs {need}",
+                cause=f"this machine has {has}" if has else f"this machine has no {name}",
+                hint=f"say that it is there: --override {name}=VERSION; or lock for this machine",
+            )
+
+
+def _is_met(need: str, virtual_packages: Sequence[str]) -> bool:
+    from rattler import MatchSpec, PackageRecord
+    from rattler.package import BuildString
+
+    spec = MatchSpec(need)
+    for text in virtual_packages:
+        name, version, build = text.split("=")
+        record = PackageRecord(name, version, BuildString(build), 0, "noarch")
+        if spec.matches(record):
+            return True
+    return False
+
+
+def _wheel(
+    locked: LockedDistribution, target: Target, names: ProjectNames, path: Path
+) -> tuple[RepoDataRecord, IndexFile]:
+    """Return the record of a locked wheel, and the file that it is made of."""
+    from packaging.utils import canonicalize_name
+
+    filename = unquote(urlsplit(locked.url).path).rpartition("/")[2]
+    if "://" not in locked.url or not filename.endswith(".whl"):
+        raise UnsupportedError(
+            f"{path.name} has {locked.name} as {redact(locked.url)}, which is no wheel",
+            hint="lock a version that has a wheel",
+        )
+    if locked.sha256 is None:
+        raise UnsupportedError(
+            f"{path.name} has no hash of {locked.name}, so it cannot be checked",
+            hint="make the lock anew",
+        )
+    hashes = {"sha256": locked.sha256}
+    file = IndexFile(filename, locked.url, hashes, requires_python=locked.requires_python)
+    choices, reason = choose_wheels(Release(locked.version, (file,)), target, yanked=True)
+    if not choices:
+        raise RequestError(
+            f"{locked.name} {locked.version} of {path.name} does not fit this machine",
+            cause=reason,
+            hint="make the lock anew",
+        )
+    metadata = CoreMetadata(
+        locked.name,
+        locked.version,
+        locked.requires_python,
+        locked.requires_dist,
+        tuple(sorted({extra for text in locked.requires_dist for extra in _EXTRA.findall(text)})),
+    )
+    needed = dependencies(metadata, target, names.conda_name)
+    name = names.conda_name(canonicalize_name(locked.name))
+    python = [spec for spec in (python_spec(locked.requires_python),) if spec != "*"]
+    record = wheel_record(name, locked.version, file, locked.sha256, needed, python)
+    return record, file
