@@ -322,10 +322,15 @@ def test_uv_is_told_of_indexes_by_its_environment_alone() -> None:
     assert "UV_INDEX_URL" not in found
 
 
-def test_a_build_that_hangs_is_ended_with_all_that_it_started(machine: Machine) -> None:
-    child = "import time; time.sleep(300)  # kaa-test-child"
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_build_that_hangs_is_ended_with_all_that_it_started(
+    machine: Machine, stubborn: bool
+) -> None:
+    child = "import time; time.sleep(300)"
     code = (
-        f"import subprocess, time; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        "import signal, subprocess, time\n"
+        f"if {stubborn}: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         "open(os.environ['KAA_TEST_HOOKS'] + '.up', 'w').close(); time.sleep(300)"
     )
     file = make(machine, code={"build_wheel": code})

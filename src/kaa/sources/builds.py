@@ -29,7 +29,12 @@ from kaa.sources.programs import run_stoppable
 from kaa.sources.remote_zip import read_metadata
 from kaa.sources.sdists import static_metadata
 from kaa.sources.source_code import Sdist, Source, sdist_source
-from kaa.sources.static_metadata import load_pyproject, metadata_of_pyproject, stem
+from kaa.sources.static_metadata import (
+    load_pyproject,
+    metadata_of_pyproject,
+    parse_own_metadata,
+    stem,
+)
 from kaa.store.disk import writing
 
 if TYPE_CHECKING:
@@ -164,16 +169,25 @@ class Builder:
             lock.release()
 
     def _known(self, source: Source, python: BuildPython) -> CoreMetadata | None:
-        return self._entries.get(source.key) or self._entries.get(f"{source.key}-{python.minor}")
+        for key in (source.key, f"{source.key}-{python.minor}"):
+            found = self._entries.get(key)
+            if found is not None:
+                _check(found, source)  # the same archive may have come under another name
+                return found
+        return None
 
     async def _of_built(self, source: Source, python: BuildPython) -> CoreMetadata:
         """Return the metadata of the wheel itself, where the backend can only build."""
         wheel = self._kept(source, python) or await self._build(source, python)
         return await asyncio.to_thread(_metadata_of_wheel, wheel, source)
 
+    def archive_path(self, source: Sdist) -> Path:
+        """Return where the archive of a source is kept, once it was downloaded and checked."""
+        return self._folder / "sdists" / source.key / source.file.filename
+
     async def _archive(self, source: Sdist) -> Path:
         """Return the sdist, downloaded whole and checked."""
-        path = self._folder / "sdists" / source.key / source.file.filename
+        path = self.archive_path(source)
         if not path.is_file():
             file = source.file
             await self.client.download(file.url, path, hashes=file.hashes, size=file.size)
@@ -216,7 +230,9 @@ class Builder:
             backend = self._backend(source, tree, work, python, programs, log)
             backend.provide(kind)
             path = backend.metadata(kind)
-            return None if path is None else _own_metadata(path.read_bytes(), source)
+            if path is None:
+                return None
+            return parse_own_metadata(path.read_bytes(), source.name, source.version)
 
     def _build_wheel(
         self, source: Source, archive: Path | None, python: BuildPython, programs: Programs
@@ -302,16 +318,6 @@ def _metadata_of_wheel(wheel: Path, source: Source) -> CoreMetadata:
     return metadata
 
 
-def _own_metadata(text: bytes, source: Source) -> CoreMetadata:
-    from email.parser import BytesHeaderParser
-
-    header = BytesHeaderParser().parsebytes(text)
-    own = stem(header.get("Name", "").strip(), header.get("Version", "").strip())
-    metadata = parse_metadata(text, own)
-    _check(metadata, source)
-    return metadata
-
-
 def _check(metadata: CoreMetadata, source: Source) -> None:
     from packaging.utils import canonicalize_version
 
@@ -331,7 +337,7 @@ def _variant(python: BuildPython) -> str:
 
 
 def _log_name(source: Source) -> str:
-    if isinstance(source, Sdist):
+    if source.name is not None and source.version is not None:
         return stem(source.name, source.version)
     digest = hashlib.sha256(json.dumps(source.label).encode()).hexdigest()[:8]
     parts = [part for part in re.split(r"[^A-Za-z0-9.]+", source.label) if part]

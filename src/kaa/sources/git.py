@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HASH = re.compile(r"[0-9a-f]{7,64}\Z")
 _WHOLE_HASH = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\Z")
-_REF = re.compile(r"[^-\s~^:?*\[\\\x00-\x1f][^\s~^:?*\[\\\x00-\x1f]*\Z")
+_REF = re.compile(r"(?!.*\.\.)[^-\s~^:?*\[\\\x00-\x1f][^\s~^:?*\[\\\x00-\x1f]*\Z")
 """What git allows as a name, roughly (git-check-ref-format), and nothing that is an option."""
 _SLOW = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "20"}
 """A transfer that is slower than so many bytes in so many seconds has failed."""
@@ -93,7 +93,9 @@ def check_out(repository: Repository, commit: str, target: Path, programs: Progr
     git = _Git(repository, programs)
     # --shared: without a copy of the objects; it is removed long before the clone is.
     git.run(
-        "clone", "--quiet", "--no-checkout", "--shared", "--", str(repository.clone), str(target)
+        *("clone", "--quiet", "--no-checkout", "--shared", "--"),
+        *(str(repository.clone), str(target)),
+        local=True,
     )
     # relative submodules are meant relative to the real place
     git.run("remote", "set-url", "origin", repository.url, directory=target)
@@ -140,7 +142,15 @@ class _Git:
         self._repository = repository
         self._programs = programs
 
-    def run(self, *arguments: str, directory: Path | None = None, capture: bool = False) -> str:
+    def run(
+        self,
+        *arguments: str,
+        directory: Path | None = None,
+        capture: bool = False,
+        local: bool = False,
+    ) -> str:
+        """Run git with ``arguments``, in the clone unless said otherwise; ``local`` allows files
+        of this machine as a source. Raises :class:`SourceUnreachableError` when it fails."""
         import tempfile
 
         with tempfile.TemporaryFile() as output:
@@ -148,7 +158,7 @@ class _Git:
                 return self._programs.run(
                     ["git", *arguments],
                     directory=directory or self._repository.clone,
-                    environment=_environment(self._repository, os.environ),
+                    environment=_environment(self._repository, os.environ, local=local),
                     output=output,
                     capture=capture,
                 )
@@ -185,12 +195,14 @@ def _purpose(arguments: Sequence[str]) -> str:
     return "fetch the submodules of" if "submodule" in arguments else "check out"
 
 
-def _environment(repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
+def _environment(
+    repository: Repository, environ: Mapping[str, str], *, local: bool = False
+) -> dict[str, str]:
     # A repository in whose hook kaa may be running is not meant.
     own = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
     variables = {name: text for name, text in environ.items() if name not in own}
     # A repository of the network has no say about this machine's files, nor about programs.
-    protocols = "https:http:ssh:git" + (":file" if is_local(repository.url) else "")
+    protocols = "https:http:ssh:git" + (":file" if local or is_local(repository.url) else "")
     variables |= {"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": protocols, "LC_ALL": "C"}
     for name, value in _SLOW.items():
         variables.setdefault(name, value)

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from threading import Lock
+from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 T = TypeVar("T")
+
+_GRACE = 1.0
+"""Seconds that a program has to end by itself."""
 
 
 class StoppedError(Exception):
@@ -33,7 +36,8 @@ class Programs:
     def __init__(self) -> None:
         self._lock = Lock()
         self._running: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._stop = Event()
+        self._last_word: Timer | None = None
 
     def run(
         self,
@@ -51,7 +55,7 @@ class Programs:
         :meth:`stop`, and ``OSError`` when it cannot be started.
         """
         with self._lock:
-            if self._stopped:
+            if self._stop.is_set():
                 raise StoppedError
             process = self._running = subprocess.Popen(
                 command,
@@ -65,7 +69,10 @@ class Programs:
         captured, _ = process.communicate()
         with self._lock:
             self._running = None
-            if self._stopped:
+            if self._stop.is_set():
+                if self._last_word is not None:
+                    self._last_word.cancel()
+                _end_group(process, politely=False)  # its children may have stayed
                 raise StoppedError
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, list(command))
@@ -74,24 +81,29 @@ class Programs:
     def stop(self) -> None:
         """End the program that runs, with all its children; none is started any more."""
         with self._lock:
-            self._stopped = True
-            if self._running is not None and self._running.returncode is None:
-                _end_group(self._running)
+            self._stop.set()
+            process = self._running
+            if process is not None and process.returncode is None:
+                # Politely first: git removes its lock files then, which would be in its own way.
+                _end_group(process, politely=True)
+                arguments = {"process": process, "politely": False}
+                self._last_word = Timer(_GRACE, _end_group, kwargs=arguments)
+                self._last_word.daemon = True
+                self._last_word.start()
 
     @property
     def stopped(self) -> bool:
         """Whether :meth:`stop` was called."""
-        return self._stopped
+        return self._stop.is_set()
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes], *, politely: bool) -> None:
     if sys.platform == "win32":  # there are no process groups to be ended as a whole
         command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
         subprocess.run(command, capture_output=True, check=False)
         return
-    # Not a polite signal first: a backend may take its time, and all it writes is thrown away.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGTERM if politely else signal.SIGKILL)
 
 
 async def run_stoppable(work: Callable[[Programs], T]) -> T:

@@ -47,12 +47,14 @@ _DAMAGES = (
 )
 
 
-def static_metadata(archive: Path, filename: str, name: str, version: str) -> CoreMetadata | None:
+def static_metadata(
+    archive: Path, filename: str, name: str | None, version: str | None
+) -> CoreMetadata | None:
     """Return what the sdist at ``archive`` says of itself; None if only a build can tell.
 
-    Raises :class:`~kaa.model.errors.MetadataError` when it contradicts the file name, from which
-    ``name`` and ``version`` are, and :class:`~kaa.model.errors.UnsafeArchiveError` for an archive
-    that cannot be read.
+    ``name`` and ``version`` are those of the file name, None where it need not say them. Raises
+    :class:`~kaa.model.errors.MetadataError` when it contradicts them, and
+    :class:`~kaa.model.errors.UnsafeArchiveError` for an archive that cannot be read.
     """
     texts = _read_texts(archive, filename)
     if "PKG-INFO" in texts:

@@ -24,19 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sdist:
-    """An archive of source. ``key`` is its sha256, or stands for it where nobody gives one."""
+    """An archive of source. ``key`` is its sha256, or stands for it where nobody gives one.
+
+    ``name`` and ``version`` are those of the file name, None where that need not say them.
+    """
 
     file: IndexFile
     key: str
-    name: str
-    version: str
+    name: str | None = None
+    version: str | None = None
     subdirectory: str | None = None
     editable = False
 
     @property
     def label(self) -> str:
         """What messages call it."""
-        return f"{normalise(self.name)} {self.version}"
+        return f"{normalise(self.name)} {self.version}" if self.name else self.file.filename
 
     def unpack(self, work: Path, archive: Path | None, programs: Programs) -> Path:
         """Unpack the archive below ``work`` and return the project's directory."""
@@ -92,7 +95,15 @@ class Checkout:
 Source: TypeAlias = Sdist | Directory | Checkout
 
 
-def sdist_source(file: IndexFile, subdirectory: str | None = None) -> Sdist:
+def archive_source(file: IndexFile, subdirectory: str | None) -> Sdist:
+    """Return the source that an archive is whose name need not say what is in it."""
+    key = identity(file)
+    return Sdist(
+        file, _digest(key, subdirectory) if subdirectory else key, subdirectory=subdirectory
+    )
+
+
+def sdist_source(file: IndexFile) -> Sdist:
     """Return the source that a file of an index is.
 
     Raises :class:`~kaa.model.errors.MetadataError` when its name is not that of an sdist.
@@ -101,13 +112,9 @@ def sdist_source(file: IndexFile, subdirectory: str | None = None) -> Sdist:
     if found is None:
         raise MetadataError(
             f"{file.filename} has no name and version in its file name",
-            hint="say what it is: `NAME @ URL`, with an archive called NAME-VERSION.tar.gz",
+            hint="choose another version, and tell the project's authors",
         )
-    name, version = found
-    key = identity(file)
-    if subdirectory:
-        key = _digest(key, subdirectory)
-    return Sdist(file, key, name, version, subdirectory)
+    return Sdist(file, identity(file), *found)
 
 
 def directory_source(path: Path, *, editable: bool) -> Directory:

@@ -26,23 +26,35 @@ _FIELD = re.compile(
 )
 
 
-def metadata_of_pkg_info(text: bytes, name: str, version: str) -> CoreMetadata | None:
+def metadata_of_pkg_info(
+    text: bytes, name: str | None = None, version: str | None = None
+) -> CoreMetadata | None:
     """Return what PKG-INFO says; None when it leaves something open that a solve needs.
 
     Raises :class:`~kaa.model.errors.MetadataError` when it is that of another project or version
-    than ``name`` and ``version``, which the archive's file name gives.
+    than ``name`` and ``version``, which the archive's file name gives (None where it does not).
     """
-    header = re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0]
-    fields = [
-        (key.lower(), value.decode("utf-8", "replace")) for key, value in _FIELD.findall(header)
-    ]
+    fields = [(key.lower(), value.decode("utf-8", "replace")) for key, value in _own(text)]
     # Whatever it leaves open: it has to be of the project that the file name says it is.
-    metadata = parse_metadata(text, stem(name, version))
+    metadata = parse_own_metadata(text, name, version)
     versions = [value for key, value in fields if key == b"metadata-version"]
     dynamic = {value.strip().lower() for key, value in fields if key == b"dynamic"}
     if not versions or _numbers(versions[0]) < (2, 2) or dynamic & _NEEDED:
         return None
     return metadata
+
+
+def parse_own_metadata(
+    text: bytes, name: str | None = None, version: str | None = None
+) -> CoreMetadata:
+    """Return core metadata that are no wheel's, checked against what is known of them.
+
+    Raises :class:`~kaa.model.errors.MetadataError`.
+    """
+    fields = {key.lower(): value.decode("utf-8", "replace") for key, value in _own(text)}
+    return parse_metadata(
+        text, stem(name or fields.get(b"name", ""), version or fields.get(b"version", ""))
+    )
 
 
 def metadata_of_pyproject(
@@ -105,6 +117,11 @@ def load_pyproject(content: bytes, label: str) -> dict[str, Any]:
 def stem(name: str, version: str) -> str:
     """Return ``name-version`` with a name that has no dash, as file names of today begin."""
     return f"{normalise(name).replace('-', '_')}-{version}"
+
+
+def _own(text: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the header's fields that say whose it is and what it leaves open."""
+    return _FIELD.findall(re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0])
 
 
 def _of_extras(optional: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from kaa.model.errors import UnsafeArchiveError
 from kaa.store.wheel import SCRIPTS, SITE_PACKAGES, Member, Wheel, read_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -38,6 +38,8 @@ PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
 """The prefix that conda packages are built with; the linker replaces it."""
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _INSTALLER = b"kaa\n"
+_INSTALLERS_OWN = ("INSTALLER", "REQUESTED", "direct_url.json")
+"""Files of ``*.dist-info`` that only an installer may write."""
 _DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
@@ -50,12 +52,19 @@ _DAMAGES = (
 _O_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
-def convert_wheel(wheel_path: Path, filename: str, target: Path, index: dict[str, Any]) -> None:
+def convert_wheel(
+    wheel_path: Path,
+    filename: str,
+    target: Path,
+    index: dict[str, Any],
+    extra_dist_info: Mapping[str, bytes] | None = None,
+) -> None:
     """Unpack the wheel at ``wheel_path`` into the new directory ``target``.
 
     ``filename`` is the wheel's own name (the file may be called otherwise), ``index`` the content
-    of ``info/index.json``. Raises :class:`UnsafeArchiveError` for archives that are damaged or
-    that would write elsewhere; ``OSError`` is the caller's to explain.
+    of ``info/index.json``; ``extra_dist_info`` are files to be added to ``*.dist-info``, such as
+    ``direct_url.json`` (PEP 610). Raises :class:`UnsafeArchiveError` for archives that are damaged
+    or that would write elsewhere; ``OSError`` is the caller's to explain.
     """
     try:
         with zipfile.ZipFile(wheel_path) as archive:
@@ -68,7 +77,8 @@ def convert_wheel(wheel_path: Path, filename: str, target: Path, index: dict[str
             cause=str(error),
             hint="tell the project's authors; choose another version with `==` until it is mended",
         ) from error
-    entries += _write_installation_records(wheel, entries, target)
+    added = {**(extra_dist_info or {}), "INSTALLER": _INSTALLER}
+    entries += _write_installation_records(wheel, entries, target, added)
     _write_info(wheel, entries, target, index)
 
 
@@ -142,22 +152,28 @@ def _write(path: str, content: bytes, mode: int) -> None:
 
 
 def _write_installation_records(
-    wheel: Wheel, entries: list[dict[str, Any]], target: Path
+    wheel: Wheel, entries: list[dict[str, Any]], target: Path, added: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:
-    """Write INSTALLER and RECORD as an installer must (PyPA: recording installed projects)."""
-    installer_path = f"{SITE_PACKAGES}/{wheel.dist_info}/INSTALLER"
-    kept = [entry for entry in entries if entry["_path"] != installer_path]
+    """Write RECORD and what is ``added`` beside it, as an installer must (PyPA: recording
+    installed projects). What a wheel brings of it is not the installer's word and goes."""
+    folder = f"{SITE_PACKAGES}/{wheel.dist_info}"
+    contents = {f"{folder}/{name}": content for name, content in added.items()}
+    foreign = {f"{folder}/{name}" for name in _INSTALLERS_OWN} | contents.keys()
+    kept = [entry for entry in entries if entry["_path"] not in foreign]
     if len(kept) != len(entries):
+        for entry in entries:
+            if entry["_path"] in foreign:
+                (target / entry["_path"]).unlink()
         entries[:] = kept
-        (target / installer_path).unlink()
-    _write(str(target / installer_path), _INSTALLER, 0o644)
-    installer = _entry(installer_path, _INSTALLER)
-    record_path = f"{SITE_PACKAGES}/{wheel.dist_info}/RECORD"
-    lines = [*_record_lines([*entries, installer]), *_script_lines(wheel)]
+    for path, content in contents.items():
+        _write(str(target / path), content, 0o644)
+    written = [_entry(path, content) for path, content in contents.items()]
+    record_path = f"{folder}/RECORD"
+    lines = [*_record_lines([*entries, *written]), *_script_lines(wheel)]
     lines.append(f"{wheel.dist_info}/RECORD,,")
     record = ("\n".join(lines) + "\n").encode()
     _write(str(target / record_path), record, 0o644)
-    return [installer, _entry(record_path, record)]
+    return [*written, _entry(record_path, record)]
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:
