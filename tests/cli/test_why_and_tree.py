@@ -239,6 +239,13 @@ def test_where_nobody_knows_what_was_asked_for(
     ]
 
 
+def test_what_conda_calls_something_else_is_found_without_its_record_saying_so(
+    foreign: Path, kaa_process: Callable[..., Answer]
+) -> None:
+    write_record(foreign, "pytables")
+    assert lines(kaa_process("why", "-p", str(foreign), "tables"))[0].startswith("pytables 1.0")
+
+
 def test_circles_virtual_and_missing_packages(
     foreign: Path, kaa_process: Callable[..., Answer]
 ) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kaa.workflows.graph import Branch, Tree
 
 _REPEATED = "(*)"
-_PRESENCE = {
+PRESENCE = {
     Presence.INSTALLED: "",
     Presence.VIRTUAL: "(virtual)",
     Presence.MISSING: "(not installed)",
@@ -98,7 +98,7 @@ def _text(branch: Branch, inverted: bool) -> str:
     heading = title(node)
     if branch.extras:
         heading = heading.replace(node.name, branch.label, 1)
-    parts = [heading, _PRESENCE[node.presence]]
+    parts = [heading, PRESENCE[node.presence]]
     if branch.link is not None:
         demand = edge_text(branch.link.dependency)
         parts.append(click.style(f"needs {demand}" if inverted and demand else demand, dim=True))

@@ -81,7 +81,7 @@ def _node(record: dict[str, Any]) -> Node:
         source=source_of_channel(str(record.get("channel") or "unknown")),
         asked=tuple(requested),
         asked_extras=_extras(requested),
-        constrains=tuple(_lines(record.get("constrains"))),
+        constrains=tuple(dependency_lines(record.get("constrains"))),
         projects=_projects(record.get("purls")),
     )
 
@@ -100,7 +100,7 @@ def _with_needs(nodes: Sequence[Node], records: Mapping[str, dict[str, Any]]) ->
         if vertex in seen or vertex.name not in records:
             continue
         seen.add(vertex)
-        for line in _lines(_needed(records[vertex.name], vertex.extra), vertex.extra):
+        for line in dependency_lines(_needed(records[vertex.name], vertex.extra), vertex.extra):
             if not line.condition or holds(line.condition, versions):
                 needs[vertex.name].append(
                     replace(line, condition=readable_specs(line.condition))
@@ -118,7 +118,11 @@ def _needed(record: dict[str, Any], extra: str) -> object:
     return extras.get(extra) if isinstance(extras, dict) else None
 
 
-def _lines(texts: object, extra: str = "") -> Iterator[Dependency]:
+def dependency_lines(texts: object, extra: str = "") -> Iterator[Dependency]:
+    """Yield what a list of match specs in a record says, with specs as people write them.
+
+    ``extra`` is the one that the list belongs to; what is no match spec is passed over.
+    """
     for text in _texts(texts):
         line = _line(text, extra)
         if line is not None:

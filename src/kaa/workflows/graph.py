@@ -6,7 +6,9 @@ is installed, whatever the channels have by now.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from kaa.environments.graph import project_name, read_graph
@@ -16,6 +18,7 @@ from kaa.model.graph import (
     DependencyGraph,
     Link,
     Node,
+    Presence,
     Vertex,
 )
 from kaa.workflows.inspect import find_environment
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.store.layout import Layout
+
+_NAME = re.compile(r"(?P<name>[\w.*?-]+)(?P<rest>.*)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,38 @@ def tree(
     return Tree(tuple(branches[: len(roots)]), tuple(branches[len(roots) :]), graph)
 
 
+def installed(layout: Layout, name: str | None, prefix: Path | None, text: str) -> list[Node]:
+    """Return the installed packages that a spec matches, whose name may be a pattern.
+
+    Raises what :func:`why` does, and :class:`~kaa.model.errors.InvalidSpecError`.
+    """
+    graph = read_graph(find_environment(layout, name, prefix).current)
+    match = _NAME.match(text.strip())
+    pattern, rest = (match["name"].lower(), match["rest"]) if match else (text, "")
+    if "*" in pattern or "?" in pattern:
+        nodes = [node for node in graph.nodes.values() if fnmatchcase(node.name, pattern)]
+    else:
+        nodes = [find_package(graph, pattern)]
+    nodes = [node for node in nodes if node.presence is Presence.INSTALLED]
+    if rest.strip():
+        nodes = [node for node in nodes if _has_version(node, rest)]
+    if not nodes:
+        raise PackageNotInstalledError(
+            f"no package in this environment matches {text!r}",
+            hint="`kaa list` shows the packages that it has",
+        )
+    return nodes
+
+
+def _has_version(node: Node, rest: str) -> bool:
+    from rattler import Version, VersionSpec
+
+    from kaa.solver.specs import parse_spec
+
+    spec = parse_spec(node.name + rest)
+    return bool(VersionSpec(spec.conda_version).matches(Version(node.version)))
+
+
 def grow(
     graph: DependencyGraph,
     roots: Iterable[Node],
@@ -229,6 +266,12 @@ def find_package(graph: DependencyGraph, text: str) -> Node:
     for node in graph.nodes.values():
         if normal in node.projects or project_name(node.name) == normal:
             return node
+    # What conda calls something else altogether, where the record does not say so.
+    from kaa.sources.project_names import ProjectNames
+
+    other_name = ProjectNames(frozenset(graph.nodes)).asked(name)
+    if other_name in graph.nodes:
+        return graph.nodes[other_name]
     import difflib
 
     known = {other: node.name for node in graph.nodes.values() for other in node.projects}
