@@ -44,6 +44,10 @@ HERE = HostPython(
 )
 
 
+async def pythons() -> list[HostPython]:
+    return [HERE]
+
+
 @dataclass
 class Machine:
     """A layout of its own, and what the hooks of its builds have done."""
@@ -74,7 +78,7 @@ class Machine:
                 self.layout,
                 client,
                 progress,
-                pythons=[HERE],
+                pythons=pythons,
                 allow=self.allow,
                 environ=environ,
             )
@@ -90,7 +94,7 @@ class Machine:
         async def main() -> Path:
             async with self.builder(progress) as builder:
                 which = sdist_source(source) if isinstance(source, IndexFile) else source
-                return await builder.wheel(which, builder.python_for(HERE.version))
+                return await builder.wheel(which, await builder.python_for(HERE.version))
 
         return asyncio.run(main())
 
@@ -337,9 +341,8 @@ def test_a_build_that_hangs_is_ended_with_all_that_it_started(
 
     async def main() -> None:
         async with machine.builder() as builder:
-            task = asyncio.ensure_future(
-                builder.wheel(sdist_source(file), builder.python_for(HERE.minor))
-            )
+            python = await builder.python_for(HERE.minor)
+            task = asyncio.ensure_future(builder.wheel(sdist_source(file), python))
             while not (machine.root / "hooks.up").exists():
                 assert not task.done()
                 await asyncio.sleep(0.02)
@@ -374,7 +377,7 @@ def test_two_who_want_the_same_wheel_build_it_once(machine: Machine) -> None:
     async def main() -> list[Path]:
         async with machine.builder() as one, machine.builder() as other:
             source = sdist_source(file)
-            python = one.python_for(HERE.minor)
+            python = await one.python_for(HERE.minor)
             return list(
                 await asyncio.gather(
                     *(builder.wheel(source, python) for builder in (one, other, one))

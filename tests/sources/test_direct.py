@@ -211,6 +211,10 @@ def test_credentials_are_in_no_message(place: Path) -> None:
 # --- what they lead to -----------------------------------------------------------------------
 
 
+async def pythons() -> list[HostPython]:
+    return [HERE]
+
+
 @dataclass
 class Machine:
     root: Path
@@ -224,7 +228,7 @@ class Machine:
     @asynccontextmanager
     async def builder(self) -> AsyncIterator[Builder]:
         async with Client(self.settings, backoff=0.01) as client:
-            yield Builder(self.layout, client, pythons=[HERE], allow=self.allow)
+            yield Builder(self.layout, client, pythons=pythons, allow=self.allow)
 
     def resolve(self, text: str) -> DirectDistribution:
         async def main() -> DirectDistribution:
@@ -237,7 +241,9 @@ class Machine:
         async def main() -> Path:
             async with self.builder() as builder:
                 assert distribution.source is not None
-                return await builder.wheel(distribution.source, builder.python_for(HERE.version))
+                return await builder.wheel(
+                    distribution.source, await builder.python_for(HERE.version)
+                )
 
         return asyncio.run(main())
 

@@ -38,7 +38,14 @@ from kaa.sources.static_metadata import (
 from kaa.store.disk import writing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from pathlib import Path
     from typing import IO
 
@@ -69,8 +76,9 @@ def built_identity(sha256: str, python: str) -> str:
 class Builder:
     """Builds wheels, and finds the metadata of what has none; for one run, in one event loop.
 
-    ``pythons`` are this machine's interpreters. Without ``allow`` nothing is run: static metadata
-    are read, anything else is a :class:`~kaa.model.errors.BuildError`.
+    ``pythons`` finds this machine's interpreters; it is called when they are needed. Without
+    ``allow`` nothing is run: static metadata are read, anything else is a
+    :class:`~kaa.model.errors.BuildError`.
     """
 
     def __init__(
@@ -79,7 +87,7 @@ class Builder:
         client: Client,
         progress: Progress | None = None,
         *,
-        pythons: Sequence[HostPython] = (),
+        pythons: Callable[[], Awaitable[Sequence[HostPython]]] | None = None,
         allow: bool = True,
         environ: Mapping[str, str] | None = None,
     ) -> None:
@@ -94,16 +102,16 @@ class Builder:
         self._slots = asyncio.Semaphore(os.cpu_count() or 1)
         self._building = 0
 
-    def python_for(self, version: str) -> BuildPython:
+    async def python_for(self, version: str) -> BuildPython:
         """Return the interpreter that builds for Python ``version``, full or minor."""
-        return build_python(version, self._pythons)
+        return build_python(version, await self._pythons() if self._pythons else ())
 
     async def core_metadata(self, file: IndexFile, version: str) -> CoreMetadata:
         """Return the metadata of an sdist of an index, for Python ``version``.
 
         Raises what :meth:`metadata` raises.
         """
-        return await self.metadata(sdist_source(file), self.python_for(version))
+        return await self.metadata(sdist_source(file), await self.python_for(version))
 
     async def metadata(self, source: Source, python: BuildPython) -> CoreMetadata:
         """Return the metadata that a wheel of ``source`` would have.

@@ -77,7 +77,7 @@ async def resolve_direct(
     if reference.kind is Kind.WHEEL:
         return await _wheel(reference, builder)
     source, direct_url = await _source(reference, builder)
-    metadata = await builder.metadata(source, builder.python_for(python))
+    metadata = await builder.metadata(source, await builder.python_for(python))
     return _distribution(reference, metadata, None, source.key, direct_url, source)
 
 

@@ -38,6 +38,11 @@ class WheelChoice(NamedTuple):
         """Whether the file is an sdist, to be built."""
         return not self.file.filename.endswith(".whl")
 
+    @property
+    def newest_python(self) -> str | None:
+        """The newest minor version that it is for (``3.12``), None where it is for all."""
+        return None if self.python == "*" else self.python.partition(".*")[0]
+
 
 def choose_wheels(
     release: Release, target: Target, *, yanked: bool, unbuildable: str | None = SOURCE_ONLY
