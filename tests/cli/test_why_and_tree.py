@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conda_channel import CondaChannel
+from conda_packages import build_conda_package
 from local_index import LocalIndex
 from wheels import build_wheel
 
@@ -278,6 +280,32 @@ def test_what_nothing_needs_any_more_is_a_tree_of_its_own(
         "nothing that was asked for needs it",
         "needed by circle",
     ]
+
+
+def test_an_environment_of_conda_packages(
+    tmp_path: Path, kaa_process: Callable[..., Answer]
+) -> None:
+    packages = tmp_path / "packages"
+    with CondaChannel(tmp_path / "forge") as channel:
+        channel.add(build_conda_package(packages, "wax", "1.0", constrains=["honey <9"]))
+        needed = ["wax >=0.5,<2.0a0", "__glibc >=2.17"]
+        channel.add(build_conda_package(packages, "honey", "2.0", depends=needed))
+        channel.add(build_conda_package(packages, "bear", "1.0", depends=["honey >=1"]))
+        made = kaa_process("create", "-n", "den", "-c", channel.url, "bear", "-y")
+        assert made.code == 0, made.err
+    assert kaa_process("tree", "-n", "den").out.splitlines() == [
+        "bear 1.0 (forge)",
+        "└── honey 2.0 (forge) >=1",
+        "    ├── __glibc (virtual) >=2.17",
+        "    └── wax 1.0 (forge) >=0.5,<2.0",
+    ]
+    assert lines(kaa_process("why", "-n", "den", "wax"))[2:] == [
+        "bear → honey >=1 → wax >=0.5,<2.0"
+    ]
+    held = lines(kaa_process("why", "-n", "den", "honey", "-v"))
+    assert held[-2:] == ["held back by the run constraints of", "wax 1.0 → honey <9"]
+    shown = lines(kaa_process("repoquery", "whoneeds", "-n", "den", "wax"))
+    assert shown[2].split() == ["honey", "2.0", "0", "forge", ">=0.5,<2.0"]
 
 
 def test_chains_beyond_the_limit_are_counted(

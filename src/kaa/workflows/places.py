@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kaa.model.errors import RequestError
 from kaa.model.source import Kind, Source
 from kaa.solver.request import SolveRequest
-from kaa.sources.conda import CondaChannels, channel_failure
+from kaa.sources.conda import CondaChannels
 from kaa.sources.part import Names, OwnNames
 from kaa.sources.project_names import ProjectNames
 from kaa.sources.target import host_subdir, known_subdir
@@ -86,7 +86,7 @@ class Place:
                 [conda.rattler_source(channel)], conda.subdirs, specs, recursive=False
             )
         except GatewayError as error:
-            raise channel_failure(error, self.channels) from None
+            raise await self.conda().failure(error) from None
         found: dict[str, list[RepoDataRecord]] = {}
         for record in (record for records in answers for record in records):
             found.setdefault(record.name.normalized, []).append(record)

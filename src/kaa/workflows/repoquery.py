@@ -15,7 +15,6 @@ from kaa.model.errors import NoMatchingVersionError, UnknownPackageError, Unsupp
 from kaa.model.graph import DependencyGraph, Node
 from kaa.solver.specs import Spec, parse_spec
 from kaa.solver.spelling import near_names
-from kaa.sources.conda import channel_failure
 from kaa.sources.offers import preference
 from kaa.sources.target import known_subdir
 from kaa.workflows.graph import Tree, grow
@@ -112,7 +111,7 @@ async def needed_remotely(
                     [conda.rattler_source(channel)], conda.subdirs, target
                 )
             except GatewayError as error:
-                raise channel_failure(error, place.channels) from None
+                raise await place.conda().failure(error) from None
             for dependent in dependents:
                 record = dependent.record
                 key = (record.name.normalized, dependent.kind, channel.name)
