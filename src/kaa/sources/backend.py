@@ -64,12 +64,17 @@ def build_python(version: str, pythons: Sequence[HostPython]) -> BuildPython:
 
 
 class BackendError(Exception):
-    """A build went wrong; what was said is in its log. ``step`` says what could not be done."""
+    """A build went wrong.
 
-    def __init__(self, step: str, reason: str | None = None) -> None:
+    ``step`` says what could not be done; ``reason`` why, None where the log says it, from the byte
+    ``begins`` on.
+    """
+
+    def __init__(self, step: str, reason: str | None = None, begins: int = 0) -> None:
         super().__init__(step)
         self.step = step
         self.reason = reason
+        self.begins = begins
 
 
 class Backend:
@@ -94,6 +99,7 @@ class Backend:
         self._environment = work / "env"
         self._programs = programs
         self._log = log
+        self._begins = 0
         self._settings = settings
         self._for_uv = uv_environment(settings, environ)
         self._for_hooks = self._hook_variables(environ)
@@ -169,12 +175,12 @@ class Backend:
         cwd: str | None = None,
         extra_environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._programs.run(
-            cmd,
-            directory=self._tree if cwd is None else Path(cwd),
-            environment={**self._for_hooks, **(extra_environ or {})},
-            output=self._log,
-        )
+        environment = {**self._for_hooks, **(extra_environ or {})}
+        self._run(cmd, self._tree if cwd is None else Path(cwd), environment)
+
+    def _run(self, command: Sequence[str], directory: Path, variables: Mapping[str, str]) -> None:
+        self._begins = os.fstat(self._log.fileno()).st_size
+        self._programs.run(command, directory=directory, environment=variables, output=self._log)
 
     def _install(self, requirements: Iterable[str]) -> None:
         from packaging.requirements import InvalidRequirement, Requirement
@@ -195,19 +201,14 @@ class Backend:
 
     def _uv(self, *arguments: str) -> None:
         try:
-            self._programs.run(
-                [find_uv(), *arguments],
-                directory=self._work,
-                environment=self._for_uv,
-                output=self._log,
-            )
+            self._run([find_uv(), *arguments], self._work, self._for_uv)
         except subprocess.CalledProcessError as error:
-            making = arguments[0] == "venv"
-            raise BackendError(
+            step = (
                 "its build environment could not be made"
-                if making
+                if arguments[0] == "venv"
                 else "what its build needs could not be installed"
-            ) from error
+            )
+            raise BackendError(step, begins=self._begins) from error
 
     def _call(self, step: str, hook: Callable[[], T]) -> T:
         from build import BuildBackendException
@@ -226,7 +227,7 @@ class Backend:
                 reason = f"it has no {failed.hook_name}"
             elif isinstance(failed, BackendUnavailable | UnsupportedOperation):
                 reason = telling_lines(failed.traceback or str(error))
-            raise BackendError(step, reason) from error
+            raise BackendError(step, reason, self._begins) from error
 
 
 def telling_lines(log: str, count: int = 8) -> str:

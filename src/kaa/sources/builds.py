@@ -288,15 +288,16 @@ class Builder:
                 with path.open("wb") as log:
                     yield work, log
         except BackendError as error:
-            said = redact_text(path.read_text("utf-8", "replace"))
-            raise self._failed(source, python, error, said) from error
+            raise self._failed(source, python, error, path.read_bytes()) from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
     def _failed(
-        self, source: Source, python: BuildPython, error: BackendError, said: str
+        self, source: Source, python: BuildPython, error: BackendError, log_bytes: bytes
     ) -> BuildError:
-        reason = redact_text(error.reason) if error.reason else telling_lines(said)
+        said = redact_text(log_bytes.decode("utf-8", "replace"))
+        last = log_bytes[error.begins :].decode("utf-8", "replace")
+        reason = redact_text(error.reason or telling_lines(last))
         log = self._folder / "logs" / f"{_log_name(source)}-cp{python.minor.replace('.', '')}.log"
         kept = ""
         with suppress(OSError):
