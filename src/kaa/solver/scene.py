@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import InvalidSpecError, NoInterpreterError
@@ -79,6 +79,8 @@ async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
     names = await _names(request, catalog, channel_names) if index else OwnNames()
     asked = [(spec, _solver_name(spec, names, channel_names, request)) for spec in request.specs]
     part = await _part(request, channels, channel_names, names, asked) if index else None
+    if part is not None and part.before_others:
+        asked = [(await _located(spec, name, part, catalog), name) for spec, name in asked]
     roots = tuple(_root(spec, name, part, request) for spec, name in asked)
     pins = tuple(
         _root(spec, _solver_name(spec, names, channel_names, request), part, request)
@@ -134,9 +136,12 @@ def _solver_name(
         return spec.name
     if source is not None and source.kind is Kind.PYPI:
         return names.conda_name(canonicalize_name(spec.name))
-    if spec.name in channel_names or (source is not None and source.kind is Kind.CONDA):
+    if source is not None and source.kind is Kind.CONDA:
         return spec.name
-    if not request.has_index:
+    first = next((one.kind for one in request.sources if one.kind is not Kind.HOST), None)
+    if first is Kind.PYPI:
+        return names.conda_name(canonicalize_name(spec.name))
+    if spec.name in channel_names or not request.has_index:
         return spec.name
     return names.asked(spec.name)
 
@@ -180,7 +185,21 @@ async def _part(
         installed=_of_index(request),
         direct={names.conda_name(project): direct for project, direct in request.direct.items()},
         exclude_newer=request.exclude_newer,
+        before_others=len(before) < len(request.channels)
+        and request.priority is not Priority.DISABLED,
     )
+
+
+async def _located(spec: Spec, name: str, part: Part, catalog: Catalog) -> Spec:
+    """Return a spec that names the index, if that has the project and so has to provide it.
+
+    The solver would not see that the index has the name when it has no version that fits.
+    """
+    project = part.names.project(name) if part.provides(name) else None
+    if spec.source is not None or project is None:
+        return spec
+    there = await catalog.index.releases(project) is not None
+    return replace(spec, source=PYPI) if there else spec
 
 
 def _of_index(request: SolveRequest) -> dict[str, RepoDataRecord]:

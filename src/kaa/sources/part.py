@@ -28,8 +28,8 @@ class Names(Protocol):
     def project(self, conda_name: str) -> str | None:
         """Return the project behind a solver's name, None when it is no Python project."""
 
-    def rival(self, project: str) -> str | None:
-        """Return the conda package whose files a project's would overwrite."""
+    def rivals(self, project: str) -> tuple[str, ...]:
+        """Return the conda packages whose files a project's would overwrite."""
 
 
 class OwnNames:
@@ -49,9 +49,9 @@ class OwnNames:
         """Return the same name."""
         return conda_name
 
-    def rival(self, project: str) -> str | None:
-        """Return None."""
-        return None
+    def rivals(self, project: str) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ class Part:
     ``everything`` says that names nobody asked the indexes for may be found there, too: those
     that only conda packages need; ``installed`` are records of packages from an index by name:
     they are offered first, and nothing else as long as they will do; ``direct`` are distributions
-    by name that no index is asked for; files that came later than ``exclude_newer`` do not count.
+    by name that no index is asked for; files that came later than ``exclude_newer`` do not count;
+    ``before_others`` says that a source of lower priority must not provide what a project has
+    nothing fitting of.
     """
 
     names: Names = field(default_factory=OwnNames)
@@ -80,6 +82,7 @@ class Part:
     installed: Mapping[str, RepoDataRecord] = field(default_factory=dict)
     direct: Mapping[str, Direct] = field(default_factory=dict)
     exclude_newer: datetime | None = None
+    before_others: bool = False
 
     def provides(self, name: str) -> bool:
         """Say whether the indexes may provide the solver's ``name`` at all."""

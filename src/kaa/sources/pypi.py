@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from kaa.model.distribution import IndexFile, Release
 from kaa.model.errors import MetadataError
 from kaa.sources.identity import identity
+from kaa.sources.installed import installed_demands, installed_file
 from kaa.sources.markers import ALWAYS
 from kaa.sources.part import Part, extra_name, split_extra_name
 from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, matching
 from kaa.sources.records import (
     Dependency,
+    blocking_record,
     dependencies,
     extra_record,
     upload_time,
@@ -121,11 +123,16 @@ class PyPISource:
             self._answered += 1
         # in an order that does not depend on which answer of the index came first
         offered = sorted(project.offered.items())
-        return [record for _, records in offered for record in records]
+        records = [record for _, records in offered for record in records]
+        return records or self._blockers(project)
 
     def _provides(self, name: str) -> bool:
         wanted = self._part.everything or name in self._demands
         return wanted and self._part.provides(name)
+
+    def _blockers(self, project: Project) -> list[RepoDataRecord]:
+        """Return what keeps other sources from standing in for a project that has nothing."""
+        return [blocking_record(project.name)] if self._part.before_others else []
 
     @property
     def idle(self) -> bool:
@@ -234,18 +241,13 @@ class PyPISource:
 
     def _keep(self, name: str, installed: RepoDataRecord) -> Project:
         """Offer an installed package; what else there is is asked for when it will not do."""
-        from rattler import MatchSpec
-
         project = Project(name, loaded=False, kept=str(installed.version))
         project.offered[str(installed.version)] = [installed]
-        self._files[installed.url] = _installed_file(installed)
-        for text in installed.depends:
-            spec = MatchSpec(text)
-            version = spec.version or "*"
-            needed = text.partition("[")[0].split(" ")[0]
-            self.demand(needed, Demand(version, is_pre_release(version)))
-            if spec.extras and spec.condition:
-                self._hiding.add((needed, tuple(spec.extras)))
+        self._files[installed.url] = installed_file(installed)
+        for needed, demand, extras in installed_demands(installed):
+            self.demand(needed, demand)
+            if extras:
+                self._hiding.add((needed, extras))
         return project
 
     def _early_enough(self, releases: Iterable[Release]) -> Iterable[Release]:
@@ -264,7 +266,11 @@ class PyPISource:
     async def _satisfy(self, project: Project) -> None:
         while True:
             chosen: dict[str, list[WheelChoice]] = {}
-            for demand in list(self._demands.get(project.name) or [Demand()]):
+            if not self._demands.get(
+                project.name
+            ):  # a conda package asks, and did not say for what
+                self.demand(project.name, Demand())
+            for demand in list(self._demands[project.name]):
                 if project.satisfied.get(demand, 0) in (None, project.window):
                     continue
                 if self._keeps(project, demand):
@@ -357,8 +363,9 @@ class PyPISource:
             project.offered[version].append(extra_record(project.name, version, needed))
             return True
         requires = python_spec(metadata.requires_python)
-        rival = self._part.names.rival(self._part.names.project(project.name) or project.name)
-        constrains = [f"{rival} <0dev"] if rival else []
+        names = self._part.names
+        rivals = names.rivals(names.project(project.name) or project.name)
+        constrains = [f"{rival} <0dev" for rival in rivals]
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
             python = [spec for spec in (requires, wheel.python) if spec != "*"]
@@ -389,10 +396,3 @@ class PyPISource:
         self.demand(dependency.name, Demand(dependency.version, dependency.pre_releases))
         if dependency.extras and dependency.condition != ALWAYS:
             self._hiding.add((dependency.name, dependency.extras))
-
-
-def _installed_file(record: RepoDataRecord) -> IndexFile:
-    """Return the file of an index that an installed package was made of."""
-    assert record.sha256 is not None  # every record of ours has one
-    filename = record.url.rpartition("/")[2]
-    return IndexFile(filename, record.url, {"sha256": record.sha256.hex()}, record.size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,6 @@ from kaa.sources.versions import NO_VERSION, conda_version, version_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from packaging.markers import Marker
     from packaging.requirements import Requirement
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kaa.model.distribution import CoreMetadata, IndexFile
     from kaa.sources.target import Target
 
+_LONG_AGO = datetime(1970, 1, 2, tzinfo=timezone.utc)
 _NOT_IN_BUILD = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -218,14 +219,27 @@ def extra_record(name: str, version: str, needed: Sequence[Dependency]) -> RepoD
     record = PackageRecord(
         name, said, BuildString("0"), 0, "noarch", noarch="generic", depends=depends
     )
+    record.timestamp = _LONG_AGO
     file = f"{name}-{version}-0.conda"
+    return RepoDataRecord(record, file, f"{channel_url(PYPI)}{file}", channel_url(PYPI))
+
+
+def blocking_record(name: str) -> RepoDataRecord:
+    """Return a record that can never be installed: a name is taken, though nothing of it fits."""
+    from rattler import PackageRecord, RepoDataRecord
+    from rattler.package import BuildString
+
+    depends = [f"{name} {NO_VERSION}"]
+    record = PackageRecord(
+        name, "0", BuildString("nothing_fits"), 0, "noarch", noarch="generic", depends=depends
+    )
+    record.timestamp = _LONG_AGO
+    file = f"{name}-0-nothing_fits.conda"
     return RepoDataRecord(record, file, f"{channel_url(PYPI)}{file}", channel_url(PYPI))
 
 
 def upload_time(file: IndexFile) -> datetime | None:
     """Return when a file came to its index (PEP 700), None when the index does not say."""
-    from datetime import datetime, timezone
-
     if not file.upload_time:
         return None
     try:

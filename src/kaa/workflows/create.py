@@ -95,7 +95,13 @@ async def prepare_create(
     await asyncio.to_thread(clear_leftovers, layout, prefix)
     async with open_supply(layout, request.options, progress) as supply:
         sources = supply.sources(specs)
-        asked = question(request.options, specs, sources, cache_dir=layout.metadata)
+        asked = question(
+            request.options,
+            specs,
+            sources,
+            configuration=supply.configuration,
+            cache_dir=layout.metadata,
+        )
         solution = await solve_for(asked, supply, progress)
         solution = wanted(solution, request.options.deps)
         names = tuple(source.name for source in sources)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from kaa.model.errors import RequestError
 from kaa.model.source import Priority
+from kaa.settings.configuration import Configuration
 from kaa.solver.request import SolveRequest
+from kaa.solver.specs import parse_spec
 from kaa.sources.target import host_subdir, known_subdir
 from kaa.sources.virtual_packages import parse_override, virtual_packages
 
@@ -32,17 +34,22 @@ def question(
     specs: tuple[Spec, ...],
     sources: tuple[Source, ...],
     *,
+    configuration: Configuration | None = None,
     pins: tuple[Spec, ...] = (),
-    priority: Priority = Priority.STRICT,
     installed: tuple[RepoDataRecord, ...] = (),
     direct: Mapping[str, Direct] | None = None,
     cache_dir: Path | None = None,
 ) -> SolveRequest:
     """Return the question to the solver.
 
-    ``priority`` is that of the settings. Raises :class:`RequestError` for options that make no
-    sense.
+    What the options leave open the ``configuration`` decides: channel priority, pinned packages
+    (beside ``pins``), the youngest records that count. Raises :class:`RequestError` for options
+    that make no sense.
     """
+    configuration = configuration or Configuration()
+    priority = configuration.channel_priority
+    pinned = configuration.origin("pinned") or "the settings"
+    pins += tuple(parse_spec(text, f"pinned in {pinned}") for text in configuration.pinned)
     platform = options.platform or host_subdir()
     known_subdir(platform)
     overrides = dict(parse_override(text) for text in options.overrides)
@@ -56,7 +63,7 @@ def question(
         installed,
         options.frozen,
         direct or {},
-        _moment(options.exclude_newer),
+        _moment(options.exclude_newer) or configuration.exclude_newer,
     )
 
 

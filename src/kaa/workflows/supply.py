@@ -6,31 +6,39 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.model.options import Dependencies
 from kaa.model.package import HOST, source_of_channel
 from kaa.model.progress import Phase
-from kaa.model.source import Kind, Source
 from kaa.network.client import Client
+from kaa.network.explicit_indexes import with_indexes
 from kaa.network.settings import load_settings
+from kaa.settings.configuration import load_configuration
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.solve import solve
+from kaa.sources.channels import resolve_sources
 from kaa.sources.conda import open_gateway
 from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
+from kaa.sources.name_mapping import load_mapping
+from kaa.sources.rattler_client import check_reachable, open_rattler_client
 from kaa.store.locks import at_work
 from kaa.transaction.fetch import fetch_packages, provide_host_python
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from pathlib import Path
 
     from rattler import Client as RattlerClient
     from rattler import RepoDataRecord
 
     from kaa.model.options import SolveOptions
     from kaa.model.progress import Progress
+    from kaa.model.source import Source
+    from kaa.network.settings import NetworkSettings
+    from kaa.settings.configuration import Configuration
     from kaa.solver.specs import Spec
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
@@ -44,6 +52,8 @@ class Supply:
     channel_client: RattlerClient
     metadata: MetadataReader
     catalog: Catalog
+    configuration: Configuration
+    settings: NetworkSettings
     chosen: tuple[Source, ...]
 
     def sources(self, specs: Sequence[Spec]) -> tuple[Source, ...]:
@@ -54,32 +64,33 @@ class Supply:
         named = (spec.source for spec in specs if spec.source is not None)
         known = SolveRequest((), self.chosen, "")
         more = dict.fromkeys(text for text in named if known.source(text) is None)
-        return (*self.chosen, *_resolve(tuple(more)))
-
-
-def _resolve(texts: Sequence[str]) -> tuple[Source, ...]:
-    return tuple(
-        Source(
-            t,
-            {"pypi": Kind.PYPI, "host": Kind.HOST}.get(t, Kind.CONDA),
-            () if t in ("pypi", "host") else (t if t.endswith("/") else t + "/",),
-        )
-        for t in texts
-    )
+        return (*self.chosen, *resolve_sources(tuple(more), self.configuration))
 
 
 @asynccontextmanager
 async def open_supply(
-    layout: Layout, options: SolveOptions, progress: Progress
+    layout: Layout,
+    options: SolveOptions,
+    progress: Progress,
+    *,
+    sources: tuple[str, ...] = (),
+    prefix: Path | None = None,
 ) -> AsyncIterator[Supply]:
     """Give what a run finds packages with; connections are closed at the end.
 
+    ``sources`` stand in for those of the settings when the options name none; ``prefix`` is an
+    environment whose own settings count.
+
     Raises :class:`~kaa.model.errors.RequestError` for settings that make no sense.
     """
-    from rattler import Client as RattlerClient
-
-    settings = load_settings(os.environ)
-    channel_client = RattlerClient.default_client(timeout=30)
+    configuration = load_configuration(os.environ, prefix=prefix)
+    if options.offline:
+        configuration = replace(configuration, offline=True)
+    settings = load_settings(os.environ, configuration=configuration)
+    settings = replace(settings, offline=settings.offline or configuration.offline)
+    settings = with_indexes(settings, options.indexes)
+    chosen = resolve_sources(options.sources or sources or configuration.channels, configuration)
+    channel_client = open_rattler_client(configuration, settings)
     with at_work(layout):
         async with Client(settings) as client:
             metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
@@ -88,7 +99,7 @@ async def open_supply(
                 return await asyncio.to_thread(find_host_pythons, layout)
 
             async def mapping() -> Mapping[str, list[str] | None] | None:
-                return None
+                return await load_mapping(client, layout.metadata, offline=settings.offline)
 
             catalog = Catalog(
                 gateway=open_gateway(layout.metadata, channel_client, offline=settings.offline),
@@ -97,17 +108,38 @@ async def open_supply(
                 pythons=pythons,
                 mapping=mapping,
             )
-            yield Supply(
-                client, channel_client, metadata, catalog, _resolve(options.sources or ("pypi",))
-            )
+            yield Supply(client, channel_client, metadata, catalog, configuration, settings, chosen)
 
 
 async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
     """Return the answer of :func:`~kaa.solver.solve.solve`, and end the progress of asking."""
     try:
-        return await solve(request, supply.catalog)
+        return await _unless_unreachable(solve(request, supply.catalog), request, supply)
     finally:
         progress.finish(Phase.METADATA)
+
+
+async def _unless_unreachable(
+    solving: Coroutine[Any, Any, Solution], request: SolveRequest, supply: Supply
+) -> Solution:
+    """Await a solve as long as its channels can be reached.
+
+    rattler's gateway waits for 30 seconds for a host that is silent, and for ever for one that
+    accepts a connection and then says nothing.
+    """
+    task = asyncio.ensure_future(solving)
+    probing = asyncio.ensure_future(
+        check_reachable(request.channels, supply.configuration, supply.settings)
+    )
+    try:
+        await asyncio.wait([task, probing], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await probing  # raises, if it is for that that it is over
+        return await task
+    finally:
+        for each in (task, probing):
+            each.cancel()
+        await asyncio.gather(task, probing, return_exceptions=True)
 
 
 async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
