@@ -42,12 +42,12 @@ def complete(instruction: str) -> int:
 
 def environment_names(incomplete: str) -> list[CompletionItem[str]]:
     """Return the environments whose names begin like this, with their Python."""
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import list_environments
 
     return [
         CompletionItem(each.name, help=f"Python {each.python}" if each.python else None)
-        for each in list_environments(default_layout())
+        for each in list_environments(this_layout())
         if each.name.startswith(incomplete)
     ]
 
@@ -55,11 +55,11 @@ def environment_names(incomplete: str) -> list[CompletionItem[str]]:
 def source_names(incomplete: str) -> list[CompletionItem[str]]:
     """Return PyPI and the sources of all environments, those that begin like this."""
     from kaa.model.package import PYPI
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import list_environments
 
     names = {PYPI}
-    for each in list_environments(default_layout()):
+    for each in list_environments(this_layout()):
         if each.manifest:
             names.update(each.manifest.sources)
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]

@@ -86,10 +86,10 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
     from kaa.cli.text import write_json, write_line
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.create import carry_out_create, prepare_create
 
-    layout = default_layout()
+    layout = this_layout()
     async with AsyncExitStack() as stack:
         with display(invocation) as progress:
             creation = await stack.enter_async_context(prepare_create(request, layout, progress))

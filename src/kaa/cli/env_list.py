@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @pass_invocation
 def list_environments(invocation: Invocation) -> None:
     """List the environments, with their Python and where they are; * marks the active one."""
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows import inspect
 
-    environments = inspect.list_environments(default_layout())
+    environments = inspect.list_environments(this_layout())
     if invocation.json:
         write_json({"success": True, "environments": [each.as_dict() for each in environments]})
         return

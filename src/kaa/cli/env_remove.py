@@ -41,10 +41,10 @@ def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> Non
     name, prefix = one_of(name, prefix)
     require_answer(invocation)
 
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import environment_info
 
-    layout = default_layout()
+    layout = this_layout()
     environment = environment_info(layout, name, prefix)
     plan = removal_plan(environment)
     if invocation.speaks:
@@ -97,11 +97,11 @@ def removal_text(plan: dict[str, object]) -> list[str]:
 
 
 def _remove(name: str | None, prefix: Path | None) -> None:
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.remove import remove_environment
 
     try:
-        remove_environment(default_layout(), name, prefix)
+        remove_environment(this_layout(), name, prefix)
     except KeyboardInterrupt:
         raise AbortedError(
             "interrupted while the environment was being removed",

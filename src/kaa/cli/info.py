@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 @pass_invocation
 def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     """Show everything about one environment; without -n and -p, about kaa and this machine."""
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import environment_info
 
-    layout = default_layout()
+    layout = this_layout()
     if name is None and prefix is None:
         about = about_kaa(layout)
         if invocation.json:

@@ -94,11 +94,11 @@ def lock(
 async def _lock(request: LockRequest, output: Path, invocation: Invocation) -> None:
     from kaa.cli.progress import display
     from kaa.cli.text import printable, write_json, write_line, write_note
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.lock import solve_lock
 
     with display(invocation) as progress:
-        found = await solve_lock(request, default_layout(), progress)
+        found = await solve_lock(request, this_layout(), progress)
     if not invocation.dry_run:
         found.write(output)
     if invocation.json:

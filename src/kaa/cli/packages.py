@@ -30,10 +30,10 @@ def list_packages(invocation: Invocation, name: str | None, prefix: Path | None)
     """List the packages of an environment, in order of name; * marks what was asked for."""
     name, prefix = one_of_or_active(name, prefix)
 
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows import inspect
 
-    packages = inspect.list_packages(default_layout(), name, prefix)
+    packages = inspect.list_packages(this_layout(), name, prefix)
     if invocation.json:
         write_json({"success": True, "packages": [package.as_dict() for package in packages]})
         return

@@ -117,10 +117,10 @@ def search(
         run_search(invocation, spec, options, info=pretty, limit=None)
         return
     _refuse_sources(sources, platform)
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.graph import installed
 
-    packages = installed(default_layout(), *one_of_or_active(name, prefix), spec)
+    packages = installed(this_layout(), *one_of_or_active(name, prefix), spec)
     if invocation.json:
         write_json({"success": True, "packages": [each.as_dict() for each in packages]})
         return
@@ -142,9 +142,9 @@ def _answer(
     platform: str | None,
     offline: bool,
 ) -> Tree | tuple[Dependent, ...]:
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
 
-    layout = default_layout()
+    layout = this_layout()
     depth = None if as_tree or recursive else 1
     if local is True or (local is None and not sources):
         _refuse_sources(sources, platform)

@@ -46,7 +46,7 @@ def run(
     """
     name, prefix = one_of_or_active(name, prefix)
 
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.run import run_program
 
-    context.exit(run_program(default_layout(), name, prefix, [program, *arguments], cwd=cwd))
+    context.exit(run_program(this_layout(), name, prefix, [program, *arguments], cwd=cwd))

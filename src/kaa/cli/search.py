@@ -96,7 +96,7 @@ def run_search(
     """
     from kaa.cli.interrupts import run_cancellable
     from kaa.cli.progress import display
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.search import SearchRequest
     from kaa.workflows.search import search as find
 
@@ -106,7 +106,7 @@ def run_search(
         most = limit or None
     request = SearchRequest(spec, options, details=info, limit=most)
     with display(invocation) as progress:
-        found = run_cancellable(find(request, default_layout(), progress))
+        found = run_cancellable(find(request, this_layout(), progress))
     if invocation.json:
         write_json({"success": True, **_limited(found, limit)})
         return

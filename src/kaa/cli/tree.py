@@ -55,10 +55,10 @@ def tree(
     """Show what PACKAGE needs, and what that needs; without PACKAGE, all that was asked for."""
     name, prefix = one_of_or_active(name, prefix)
 
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows import graph
 
-    answer = graph.tree(default_layout(), name, prefix, packages, inverted=invert, depth=depth)
+    answer = graph.tree(this_layout(), name, prefix, packages, inverted=invert, depth=depth)
     if invocation.json:
         write_json({"success": True, "inverted": invert, **answer.as_dict()})
         return

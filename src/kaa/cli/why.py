@@ -41,11 +41,11 @@ def why(invocation: Invocation, name: str | None, prefix: Path | None, packages:
     """
     name, prefix = one_of_or_active(name, prefix)
 
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows import graph
 
     limit = _MORE if invocation.verbosity or invocation.json else _CHAINS
-    answer = graph.why(default_layout(), name, prefix, packages, limit)
+    answer = graph.why(this_layout(), name, prefix, packages, limit)
     if invocation.json:
         write_json({"success": True, **answer.as_dict()})
         return

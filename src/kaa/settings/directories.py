@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 NEEDED = ("root", "environment_directories", "package_directories")
 
 
+def this_layout() -> Layout:
+    """Return the layout of this process: :func:`configured_layout` of its environment."""
+    return configured_layout(os.environ)
+
+
 def configured_layout(
     environ: Mapping[str, str], configuration: Configuration | None = None
 ) -> Layout:
