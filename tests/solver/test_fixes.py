@@ -16,7 +16,7 @@ Request = frozenset[str]
 
 
 def without(item: str, *, last_resort: bool = False) -> Relaxation[Request]:
-    return Relaxation(Change(item, None), lambda request: request - {item}, item, last_resort)
+    return Relaxation(Change(item, None), lambda request: request - {item}, item, item, last_resort)
 
 
 @dataclass
@@ -41,9 +41,16 @@ class Solver:
         self, request: str, relaxations: list[Relaxation[Request]], budget: int = 100
     ) -> tuple[Fix, ...]:
         trials = Trials(
-            frozenset(request), self.attempt, lambda answer, _: str(len(answer)), budget
+            frozenset(request),
+            self.attempt,
+            lambda answer, about: f"{len(answer)} without {about}",
+            budget,
         )
-        fixes = asyncio.run(trials.fixes(relaxations))
+
+        async def both() -> tuple[Fix, ...]:
+            return await trials.gentle(relaxations) or await trials.drastic(relaxations)
+
+        fixes = asyncio.run(both())
         assert trials.solves == len(self.asked) <= budget
         self.complete = trials.complete
         return fixes
@@ -58,7 +65,7 @@ def test_three_at_most_in_the_order_given() -> None:
     fixes = solver.fixes("abcdef", [without(item) for item in "fcaebd"])
     assert removed(fixes) == ["c", "a", "e"]
     assert len(solver.asked) == 4
-    assert fixes[0].result == "5"
+    assert fixes[0].result == "5 without ('c',)"
 
 
 def test_solves_run_two_at_a_time() -> None:
@@ -77,7 +84,7 @@ def test_pairs_when_no_single_change_helps() -> None:
     solver = Solver([frozenset("ab"), frozenset("cd")])
     fixes = solver.fixes("abcd", [without(item) for item in "abcd"])
     assert removed(fixes) == ["ac", "ad", "bc"]
-    assert str(fixes[0]) == "leave out `a` and leave out `c` (gives 2)"
+    assert str(fixes[0]) == "leave out `a` and leave out `c` (gives 2 without ('a', 'c'))"
 
 
 def test_two_changes_to_one_item_are_no_pair() -> None:
@@ -85,6 +92,13 @@ def test_two_changes_to_one_item_are_no_pair() -> None:
     twice = [without("a"), other]
     assert list(pairs(twice)) == []
     assert len(list(pairs([*twice, without("c")]))) == 2
+
+
+def test_useful_are_all_that_help() -> None:
+    solver = Solver([frozenset("ab")])
+    trials = Trials(frozenset("abcd"), solver.attempt, lambda *_: None)
+    useful = asyncio.run(trials.useful([without(item) for item in "cbda"]))
+    assert [one.item for one in useful] == ["b", "a"]
 
 
 def test_the_budget_ends_the_search() -> None:

@@ -32,22 +32,25 @@ class Change:
     """One change to a request.
 
     ``before`` is what the request says, ``after`` what it would say instead; None for nothing:
-    without ``after`` something is left out, without ``before`` something is added.
+    without ``after`` something is left out, without ``before`` something is added. ``origin`` says
+    where ``before`` is to be found, when it was not typed.
     """
 
     before: str | None
     after: str | None
+    origin: str | None = None
 
     def __str__(self) -> str:
         if self.before is None:
             return f"add `{self.after}`"
+        where = f" ({self.origin})" if self.origin else ""
         if self.after is None:
-            return f"leave out `{self.before}`"
-        return f"`{self.after}` instead of `{self.before}`"
+            return f"leave out `{self.before}`{where}"
+        return f"`{self.after}` instead of `{self.before}`{where}"
 
     def as_dict(self) -> dict[str, str | None]:
         """Return the fields that ``--json`` prints."""
-        return {"before": self.before, "after": self.after}
+        return {"before": self.before, "after": self.after, "origin": self.origin}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,180 +1,163 @@
-"""Why a solve has no answer, in words, and what to type instead."""
+"""Why a solve has no answer, in words, and what to type instead.
+
+The smallest part of the request that has no answer by itself is found by solving parts of it; the
+solver's account of that part alone is short, and told in plain words. Then changes to it are
+tried on the whole request, and those that have an answer are proposed.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
-from importlib import resources
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.model.errors import (
-    ConflictError,
-    KaaError,
-    NoMatchingVersionError,
-    NoWheelError,
-    SolveError,
-    UnknownPackageError,
-)
-from kaa.sources.project import Demand, matching
-from kaa.sources.versions import readable_specs
+from kaa.model.errors import ConflictError, SolveError
+from kaa.model.explanation import LINES, Explanation, MissingName, MissingVirtualPackage
+from kaa.model.package import source_of_channel
+from kaa.solver.inquiry import Inquiry
+from kaa.solver.missing import no_matching_version, unknown_names, without_version
+from kaa.solver.reasons import Facts, missing_names, reasons
+from kaa.solver.refusal import Says
+from kaa.solver.relaxations import hidden_names, promised
+from kaa.solver.repairs import repairs
+from kaa.sources.virtual_packages import split, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from kaa.solver.request import Catalog, SolveRequest
+    from kaa.model.explanation import Constraint
+    from kaa.solver.inquiry import Attempt, Clash
+    from kaa.solver.request import Catalog
     from kaa.solver.solve import Refusal
-    from kaa.solver.specs import Spec
-    from kaa.sources.index import ProjectIndex
-    from kaa.sources.project import Project
-    from kaa.sources.pypi import PyPISource
-
-LINES = 15
-"""The most lines that an explanation has."""
-_NEAR = 3
+    from kaa.solver.terms import Term
 
 
-async def explain(refusal: Refusal, catalog: Catalog) -> SolveError:
-    """Return the error for a request that was refused."""
-    scene, source = refusal.scene, refusal.source
-    index, pythons = catalog.index, scene.pythons
-    specs = scene.request.specs
-    for root in scene.roots:
-        there = root.name in scene.channel_names or root.name == "python"
-        if root.name in source.unknown if source else not there:
-            return await _unknown(root.spec, index, scene.request)
-    for name in dict.fromkeys(root.name for root in scene.roots):
-        project = source.projects.get(name) if source else None
-        if project is None:  # the solver gave up before it asked for it
-            continue
-        own = [root.spec for root in scene.roots if root.name == name]
-        asked = " and ".join(f"`{spec.text}`" for spec in own)
-        demands = [Demand(spec.version) for spec in own]
-        versions = [release.version for release in matching(project.releases, demands)]
-        if not versions:
-            return _no_matching_version(project, asked)
-        if not project.offered:  # nothing outside of what the user asked for is ever offered
-            return _no_wheel(project, asked, versions, pythons)
-    return _conflict(specs, pythons, source, refusal.text)
+async def explain(refusal: Refusal, catalog: Catalog, attempt: Attempt, took: float) -> SolveError:
+    """Return the error for a request that was refused.
 
-
-async def _unknown(spec: Spec, index: ProjectIndex, request: SolveRequest) -> UnknownPackageError:
-    near = await _near_names(spec.name, index) if request.has_index else []
-    return UnknownPackageError(
-        f"no source has a package called {spec.name!r}",
-        cause=f"asked for: {', '.join(source.name for source in request.sources)}",
-        hint=(
-            f"did you mean {' or '.join(f'`{name}`' for name in near)}?"
-            if near
-            else "check the spelling; private packages need their index in pip's or uv's settings"
-        ),
-    )
-
-
-async def _near_names(name: str, index: ProjectIndex) -> list[str]:
-    """Return well-known names that look alike and that the index really has.
-
-    Only well-known ones: a suggestion must not lead to a project that lives off typing errors.
+    ``attempt`` asks the solver; ``took`` are the seconds that the refusal took, which limit what
+    its explanation may take.
     """
-    text = resources.files("kaa.solver").joinpath("popular_names.txt").read_text("utf-8")
-    popular = text.split()
-    plain = name.replace("-", "").removeprefix("python").removeprefix("py")
-    near = [known for known in popular if plain and known.replace("-", "") in (plain, f"py{plain}")]
-    near += difflib.get_close_matches(name, popular, n=_NEAR, cutoff=0.75)
-    found = []
-    for known in dict.fromkeys(near):
-        try:
-            if await index.releases(known) is not None:
-                found.append(known)
-        except KaaError:  # the explanation must not fail for want of a suggestion
-            break
-        if len(found) == _NEAR:
-            break
-    return found
-
-
-def _no_matching_version(project: Project, asked: str) -> SolveError:
-    versions = [release.version for release in project.releases]
-    if not versions:
-        return NoWheelError(
-            f"the project {project.name!r} has no files",
-            cause="its page on the index lists none that can be installed",
-            hint="ask for another package",
-        )
-    newest = ", ".join(versions[:5]) + (" ..." if len(versions) > 5 else "")
-    return NoMatchingVersionError(
-        f"no version of {project.name!r} satisfies {asked}",
-        cause=(
-            f"there are {len(versions)} versions, the newest: {newest}"
-            if len(versions) > 1
-            else f"there is one version: {newest}"
-        ),
-        hint=f"ask for `{project.name}` without a version, or for one of these",
+    unknown = await unknown_names(refusal.scene, refusal.source, catalog)
+    if unknown is not None:
+        return unknown
+    inquiry = Inquiry(refusal, catalog, attempt, took)
+    clash = await inquiry.clash(inquiry.terms, refusal)
+    fixes, others = await repairs(inquiry, clash)
+    explanation = Explanation(
+        _constraints(clash),
+        clash.minimal,
+        (*await _reasons(inquiry, clash), *(_besides(other) for other in others)),
+        fixes,
+        await _missing(inquiry, clash),
+        _missing_virtual(inquiry, clash),
+        clash.refusal.text.strip(),
+    )
+    return await _error_of_versions(inquiry, clash, explanation) or _conflict(
+        inquiry, clash, explanation
     )
 
 
-def _no_wheel(
-    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[str]
-) -> SolveError:
-    reasons: dict[str, list[str]] = {}
-    for version in versions:
-        reasons.setdefault(project.rejected.get(version, "it was not offered"), []).append(version)
-    lines = [f"{_some(versions)}: {reason}" for reason, versions in list(reasons.items())[:5]]
-    minors = ", ".join(dict.fromkeys(_minor(python) for python in pythons))
-    if any("requires Python" in reason for reason in reasons):
-        hint = "ask for another version of Python or of the package"
-    elif any("source distribution" in reason for reason in reasons):
-        hint = "kaa installs wheels only, for now; ask for a version that has one"
-    else:
-        hint = "ask for another version, or for another Python"
-    return NoWheelError(
-        f"no wheel of {project.name!r} can be used here ({asked}, Python {minors})",
-        cause="\n".join(lines),
-        hint=hint,
+def _constraints(clash: Clash) -> tuple[Constraint, ...]:
+    return tuple(term.constraint for term in clash.terms)
+
+
+async def _reasons(inquiry: Inquiry, clash: Clash) -> tuple[str, ...]:
+    demands: dict[str, list[Term]] = {}
+    for term in clash.terms:
+        if term.restricts:
+            demands.setdefault(term.name, []).append(term)
+    top = {node.name for node in clash.nodes}
+    unclear = {*missing_names(clash.nodes), *hidden_names(clash.nodes)}
+    available = {
+        name: await inquiry.shelves.available(name)
+        for name in sorted(unclear)
+        if not name.startswith("__") and (name not in demands or name in top)
+    }
+    facts = Facts(
+        {name: [term.constraint for term in own] for name, own in demands.items()},
+        {name: version for name, version, _ in map(split, inquiry.request.virtual_packages)},
+        available,
+        lambda url: _source_name(inquiry, url),
+    )
+    return reasons(clash.nodes, facts)
+
+
+def _source_name(inquiry: Inquiry, url: str) -> str:
+    source = inquiry.request.source(url)
+    return source.name if source else source_of_channel(url)
+
+
+def _besides(clash: Clash) -> str:
+    texts = _texts(clash.terms, " and ")
+    return f"besides, {texts} {'do not go together' if len(clash.terms) > 1 else 'cannot be had'}"
+
+
+def _texts(terms: Iterable[Term], between: str) -> str:
+    return between.join(f"`{term.constraint.text}`" for term in terms)
+
+
+async def _missing(inquiry: Inquiry, clash: Clash) -> tuple[MissingName, ...]:
+    names = [name for name in missing_names(clash.nodes) if not name.startswith("__")]
+    return tuple(
+        [MissingName(name) for name in names if await inquiry.shelves.available(name) is None]
     )
 
 
-def _some(versions: Sequence[str]) -> str:
-    return ", ".join(versions[:3]) + (f" and {len(versions) - 3} more" if len(versions) > 3 else "")
-
-
-def _conflict(
-    specs: Sequence[Spec], pythons: Sequence[str], source: PyPISource | None, refusal: str
-) -> ConflictError:
-    lines = [line for line in refusal.splitlines() if line.strip()]
-    lines = [_readable(line) for line in lines]
-    if len(lines) > LINES:
-        lines = [*lines[: LINES - 1], f"... and {len(lines) - LINES + 1} lines more"]
-    missing = sorted(
-        name
-        for name in (source.unknown if source else ())
-        if re.search(rf"\b{re.escape(name)}\b", refusal)
+def _missing_virtual(inquiry: Inquiry, clash: Clash) -> tuple[MissingVirtualPackage, ...]:
+    there = inquiry.request.virtual_packages
+    return tuple(
+        MissingVirtualPackage(need, version_of(name, there), f"--override {name}={version}")
+        for name, (need, version) in promised(clash.nodes).items()
     )
-    if missing:
-        lines.append(f"not on the index: {', '.join(missing)}")
-    asked = [spec.text for spec in specs if spec.version != "*"]
+
+
+def _conflict(inquiry: Inquiry, clash: Clash, explanation: Explanation) -> ConflictError:
+    hint = explanation.fix_lines() or [_no_fix(inquiry, clash)]
+    cause = explanation.cause_lines(LINES - 1 - len(hint))
     return ConflictError(
-        "these requirements cannot be satisfied together",
-        cause="\n".join(lines),
-        hint=(
-            f"loosen what you asked for ({', '.join(f'`{text}`' for text in asked[:4])})"
-            if asked
-            else _other_python(pythons)
-        ),
+        "these requirements cannot be satisfied together"
+        if len(clash.terms) > 1
+        else f"{_texts(clash.terms, '')} cannot be installed",
+        cause="\n".join(cause),
+        hint="\n".join(hint),
+        explanation=explanation,
     )
 
 
-def _readable(line: str) -> str:
-    """Say specs as people write them: the translation from PEP 440 leaves marks at the edges."""
-    line = line.removeprefix("Cannot solve the request because of: ")
-    return readable_specs(line)
+def _no_fix(inquiry: Inquiry, clash: Clash) -> str:
+    asked = [term for term in clash.terms if term.restricts]
+    what = f"loosen {_texts(asked, ' or ')}" if asked else "ask for fewer packages at once"
+    return what if inquiry.out_of_time else f"no change that was tried solves it; {what}"
 
 
-def _other_python(pythons: Sequence[str]) -> str:
-    minors = list(dict.fromkeys(_minor(python) for python in pythons))
-    if len(minors) == 1:
-        return "ask for another Python, such as `python=3.12`, or for fewer packages at once"
-    return "ask for fewer packages at once to find the two that do not go together"
+async def _error_of_versions(
+    inquiry: Inquiry, clash: Clash, explanation: Explanation
+) -> SolveError | None:
+    """Return the error for one package that has versions, but not the one that was asked for."""
+    if len({term.name for term in clash.terms}) > 1 or any(term.pin for term in clash.terms):
+        return None
+    refusal = clash.refusal
+    error = without_version(clash.terms, refusal.source, refusal.scene.pythons)
+    error = error or await _no_conda_version(clash)
+    if error is None:
+        return None
+    hint = explanation.fix_lines()
+    if hint:
+        error.hint = "\n".join(hint)
+    error.explanation = replace(explanation, reasons=tuple((error.cause or "").splitlines()))
+    return error
 
 
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
+async def _no_conda_version(clash: Clash) -> SolveError | None:
+    name, scene = clash.terms[0].name, clash.refusal.scene
+    if name not in scene.channel_names or not clash.nodes:
+        return None
+    # a spec that matches nothing, or several that no version matches all of
+    for node in clash.nodes:
+        collides = bool(node.children) and node.children[0].says is Says.COLLIDES
+        if node.says is not Says.MISSING and not (collides and len(clash.terms) > 1):
+            return None
+    records = await scene.channels.records(name)
+    versions = sorted({record.version for record in records}, reverse=True)
+    asked = _texts(clash.terms, " and ")
+    return no_matching_version(name, asked, [str(version) for version in versions])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -28,53 +27,64 @@ AT_ONCE = 2
 class Relaxation(Generic[R]):
     """A change that may make a request solvable.
 
-    ``item`` is what it touches: of two changes to one item only one can be made. ``last_resort``
-    are those that give up something that was asked for: they are tried when nothing else helps.
+    ``item`` is what it touches: of two changes to one item only one can be made. ``about`` is the
+    package whose version in an answer is of interest then. ``last_resort`` are those that give up
+    something that was asked for: they are tried when nothing else helps.
     """
 
     change: Change
     apply: Callable[[R], R]
     item: Hashable
+    about: str | None = None
     last_resort: bool = False
 
 
 class Trials(Generic[R, A]):
     """Tries changes on a request, within a budget of solves.
 
-    ``attempt`` returns an answer of the solver or None, ``result`` what to tell of an answer.
+    ``attempt`` returns an answer of the solver or None, ``result`` what to tell of the packages in
+    an answer that the changes are about. Once ``hurry`` says so, the first fix is enough.
     """
 
     def __init__(
         self,
         request: R,
         attempt: Callable[[R], Awaitable[A | None]],
-        result: Callable[[A, tuple[Change, ...]], str | None],
+        result: Callable[[A, Sequence[str]], str | None],
         budget: int = BUDGET,
+        hurry: Callable[[], bool] = bool,
     ) -> None:
         self._request = request
         self._attempt = attempt
         self._result = result
         self._budget = budget
+        self._hurry = hurry
         self.solves = 0
         """How often the solver was asked."""
         self.complete = True
         """Whether everything was tried that was to be."""
 
-    async def fixes(
+    async def gentle(
         self, relaxations: Sequence[Relaxation[R]], shown: int = SHOWN
     ) -> tuple[Fix, ...]:
-        """Return which of ``relaxations``, the least intrusive first, make the request solvable.
+        """Return which single ones of ``relaxations`` make the request solvable, in their order,
+        without those of the last resort."""
+        return await self.first([(one,) for one in relaxations if not one.last_resort], shown)
 
-        Single changes first, without those of the last resort; if none solves, those too; if none
-        does, pairs.
-        """
-        gentle = [(one,) for one in relaxations if not one.last_resort]
-        drastic = [(one,) for one in relaxations if one.last_resort]
-        return (
-            await self.first(gentle, shown)
-            or await self.first(drastic, shown)
-            or await self.first(list(pairs(relaxations)), shown)
-        )
+    async def drastic(
+        self, relaxations: Sequence[Relaxation[R]], shown: int = SHOWN
+    ) -> tuple[Fix, ...]:
+        """Return the same for those of the last resort; if none of them solves, for pairs."""
+        single = [(one,) for one in relaxations if one.last_resort]
+        return await self.first(single, shown) or await self.first(list(pairs(relaxations)), shown)
+
+    async def useful(self, relaxations: Sequence[Relaxation[R]]) -> list[Relaxation[R]]:
+        """Return which single ones of ``relaxations`` make the request solvable, all of them."""
+        found = []
+        for start in range(0, len(relaxations), AT_ONCE):
+            answers = await self._answers([(one,) for one in relaxations[start : start + AT_ONCE]])
+            found += [tried[0] for tried, answer in answers if answer is not None]
+        return found
 
     async def first(
         self, sets: Sequence[tuple[Relaxation[R], ...]], shown: int = SHOWN
@@ -84,20 +94,26 @@ class Trials(Generic[R, A]):
         Whatever the order in which solves end, the same are returned, in the order of ``sets``.
         """
         fixes: list[Fix] = []
-        todo = list(sets)
-        while todo and len(fixes) < shown:
-            width = min(AT_ONCE, self._budget - self.solves)
-            if width <= 0:
-                self.complete = False
+        for start in range(0, len(sets), AT_ONCE):
+            if len(fixes) >= shown or (fixes and self._hurry()):
                 break
-            now, todo = todo[:width], todo[width:]
-            self.solves += len(now)
-            answers = await asyncio.gather(*(self._try(changes) for changes in now))
-            for tried, answer in zip(now, answers, strict=True):
+            for tried, answer in await self._answers(sets[start : start + AT_ONCE]):
                 if answer is not None:
-                    changes = tuple(relaxation.change for relaxation in tried)
-                    fixes.append(Fix(changes, self._result(answer, changes)))
+                    about = dict.fromkeys(one.about for one in tried if one.about)
+                    result = self._result(answer, tuple(about)) if about else None
+                    fixes.append(Fix(tuple(one.change for one in tried), result))
         return tuple(fixes[:shown])
+
+    async def _answers(
+        self, sets: Sequence[tuple[Relaxation[R], ...]]
+    ) -> list[tuple[tuple[Relaxation[R], ...], A | None]]:
+        """Try a few sets of changes at a time, as many as the budget has left."""
+        import asyncio
+
+        now = sets[: self._budget - self.solves]
+        self.complete &= len(now) == len(sets)
+        self.solves += len(now)
+        return list(zip(now, await asyncio.gather(*map(self._try, now)), strict=True))
 
     async def _try(self, changes: Sequence[Relaxation[R]]) -> A | None:
         request = self._request

@@ -6,25 +6,24 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from kaa.model.errors import RequestError
 from kaa.model.explanation import Change
 from kaa.model.source import Kind
-from kaa.solver.terms import FREEZE
 from kaa.solver.fixes import Relaxation
 from kaa.solver.refusal import Says, walk
 from kaa.solver.specs import YOU_ASKED, parse_spec
+from kaa.solver.terms import FREEZE
+from kaa.sources.index import normalise
 from kaa.sources.virtual_packages import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kaa.model.source import Source
-    from kaa.solver.terms import Term
     from kaa.solver.refusal import Node
     from kaa.solver.request import SolveRequest
     from kaa.solver.specs import Spec
+    from kaa.solver.terms import Term
 
 _LOWEST = re.compile(r"(?:>=|==?|~=|>|^)\s*(\d[\w.]*)")
 _SOMETHING = {"__cuda": "12"}
@@ -37,7 +36,7 @@ def relaxations(
     nodes: Sequence[Node],
     holders: Mapping[str, Sequence[Source]],
 ) -> list[Relaxation[SolveRequest]]:
-    """Return the changes, each with the solver's name of what it is about as its item.
+    """Return the changes, those that give up something at the end.
 
     ``nodes`` are the solver's account of the conflict; ``holders`` are the sources that have a
     name, in the request's order. A change of Python comes after those of other packages.
@@ -53,7 +52,9 @@ def relaxations(
         *(_without_pin(term, term.spec) for term in ordered if term.spec and term.pin),
         *_settings(request, conflict, nodes),
         *(
-            Relaxation(Change(spec.text, None, _origin(spec)), _Swap(spec, None), term, True)
+            Relaxation(
+                Change(spec.text, None, _origin(spec)), _Swap(spec, None), term, last_resort=True
+            )
             for term, spec in specs
             if term.name != "python"
         ),
@@ -84,13 +85,13 @@ def _instead(term: Term, spec: Spec, text: str) -> Iterator[Relaxation[SolveRequ
         new = parse_spec(text, spec.origin)
     except RequestError:  # a build of a conda package, asked of an index
         return
-    yield Relaxation(Change(spec.text, text, _origin(spec)), _Swap(spec, new), term)
+    yield Relaxation(Change(spec.text, text, _origin(spec)), _Swap(spec, new), term, term.name)
 
 
 def _any_version(
     request: SolveRequest, term: Term, spec: Spec
 ) -> Iterator[Relaxation[SolveRequest]]:
-    direct = canonicalize_name(spec.name) in request.direct
+    direct = normalise(spec.name) in request.direct
     if not direct and (spec.version != "*" or spec.build or spec.brackets):
         extras = f"[{','.join(spec.extras)}]" if spec.extras else ""
         source = f"{spec.source}::" if spec.source else ""
@@ -120,7 +121,7 @@ def _other_provider(
         for source in holders.get(name, ())[1:]:
             if name not in asked and source.kind is not Kind.HOST:
                 text = f"{source.name}::{name}"
-                yield Relaxation(Change(None, text), _Swap(None, parse_spec(text)), name)
+                yield Relaxation(Change(None, text), _Swap(None, parse_spec(text)), name, name)
 
 
 def hidden_names(nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ def _without_pin(term: Term, pin: Spec) -> Relaxation[SolveRequest]:
     def apply(request: SolveRequest) -> SolveRequest:
         return replace(request, pins=tuple(spec for spec in request.pins if spec != pin))
 
-    return Relaxation(Change(pin.text, None, pin.origin), apply, term)
+    return Relaxation(Change(pin.text, None, pin.origin), apply, term, term.name)
 
 
 def _settings(

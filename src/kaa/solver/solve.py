@@ -8,12 +8,12 @@ refusal names have offered everything they have.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import NoAnswerError, SolveError
 from kaa.model.source import Kind, Priority
-from kaa.solver.explain import explain
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.scene import NEVER, Scene, survey
 from kaa.sources.conda import channel_failure
@@ -57,9 +57,12 @@ async def solve(request: SolveRequest, catalog: Catalog) -> Solution:
     The same request to the same sources has the same answer. Raises the classes below
     :class:`~kaa.model.errors.SolveError`, with the reason, and those of the sources.
     """
+    began = time.monotonic()
     answer = await attempt(request, catalog)
     if isinstance(answer, Refusal):
-        raise await explain(answer, catalog)
+        from kaa.solver.explain import explain
+
+        raise await explain(answer, catalog, attempt, time.monotonic() - began)
     return answer
 
 

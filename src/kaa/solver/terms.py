@@ -1,4 +1,4 @@
-"""What a request terms, piece by piece, and requests with some of the pieces only."""
+"""What a request asks for, term by term, and requests with some of the terms only."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def terms_of(scene: Scene) -> tuple[Term, ...]:
 def with_only(request: SolveRequest, terms: Collection[Term]) -> SolveRequest:
     """Return the request with nothing but ``terms``.
 
-    What is installed is none unless it is frozen, and then left out, because it would decide
-    which Python is tried first.
+    What is installed only counts where nothing of it may move: else it decides no more than which
+    Python is tried first, and the solver's account would be of that one.
     """
     specs = _specs(terms, pin=False)
     pins = _specs(terms, pin=True)
