@@ -21,11 +21,10 @@ from kaa.formats.lock_file import (
 from kaa.model.errors import KaaError, RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
 from kaa.model.package import PYPI, channel_url
-from kaa.model.progress import Phase
+from kaa.model.progress import Phase, Silent
 from kaa.model.source import Kind
 from kaa.network.locations import redact
 from kaa.settings.configuration import load_configuration
-from kaa.solver.solve import solve
 from kaa.solver.specs import parse_spec
 from kaa.sources.channels import public_url
 from kaa.sources.identity import promised_sha256
@@ -33,7 +32,7 @@ from kaa.sources.target import host_subdir, known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
 from kaa.workflows.from_file import FileRequest, request_from_file
 from kaa.workflows.options import question
-from kaa.workflows.supply import open_supply
+from kaa.workflows.supply import open_supply, solve_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +140,7 @@ async def solve_lock(request: LockRequest, layout: Layout, progress: Progress) -
             ]
         finally:
             progress.finish(Phase.METADATA)
-        indexes = [redact(index.url) for index in supply.client.settings.indexes]
+        indexes = [redact(index.url) for index in supply.settings.indexes]
     by_index = any(platform.distributions for platform in locked)
     environment = LockedEnvironment(
         channels=_channels([part.asked.sources for part in parts]),
@@ -216,7 +215,13 @@ def _part(
     if file is not None:
         specs, pins = (*file.specs, *specs), file.constraints
     sources = supply.sources(specs)
-    asked = question(replace(options, platform=platform), specs, sources, pins=pins)
+    asked = question(
+        replace(options, platform=platform),
+        specs,
+        sources,
+        configuration=supply.configuration,
+        pins=pins,
+    )
     virtual = _virtual_packages(platform, options.overrides)
     return _Part(platform, replace(asked, virtual_packages=virtual), file)
 
@@ -229,7 +234,8 @@ def _virtual_packages(platform: str, overrides: Sequence[str]) -> tuple[str, ...
 
 async def _solve_all(parts: Sequence[_Part], supply: Supply) -> list[Solution]:
     """Return the answers, in order; platforms without one are named, all of them."""
-    tasks = [asyncio.ensure_future(solve(part.asked, supply.catalog)) for part in parts]
+    # the progress is over when all are
+    tasks = [asyncio.ensure_future(solve_for(part.asked, supply, Silent())) for part in parts]
     try:
         answers = await asyncio.gather(*tasks, return_exceptions=True)
     finally:
