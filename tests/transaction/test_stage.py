@@ -38,7 +38,7 @@ def layout(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def create(layout: Layout, name: str) -> EnvironmentInfo:
-    request = CreateRequest(name, None, ("slow", "ipykernel"), (), "a test")
+    request = CreateRequest(name, None, ("slow", "ipykernel"), "a test")
     async with prepare_create(request, layout, Silent()) as creation:
         return await carry_out_create(creation, layout, Silent())
 

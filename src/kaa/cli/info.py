@@ -54,15 +54,17 @@ def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
 
 def about_kaa(layout: Layout) -> dict[str, object]:
     """Return kaa's version and settings, in the fields that ``--json`` prints."""
-    from kaa.workflows.create import DEFAULT_SOURCES
+    from kaa.network.locations import redact
+    from kaa.settings.configuration import load_configuration
     from kaa.workflows.inspect import list_environments
 
+    sources = load_configuration(os.environ).channels
     return {
         "version": __version__,
         "root": str(layout.root),
         "environments": len(list_environments(layout)),
         "active": os.environ.get("CONDA_PREFIX"),
-        "sources": list(DEFAULT_SOURCES),
+        "sources": [redact(source) for source in sources],
         "platform": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_version()} at {sys.executable}",
     }

@@ -104,7 +104,9 @@ source_option = click.option(
 _PRIORITIES = ("strict", "flexible", "disabled")
 
 
-def solve_options(*, platform: bool = False) -> Callable[[Callable[..., object]], F]:
+def solve_options(
+    *, platform: bool = False
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Add the options of everything that solves, as one argument ``options``.
 
     ``platform`` adds ``--platform``, for what needs not to run on this machine.
@@ -167,14 +169,14 @@ def solve_options(*, platform: bool = False) -> Callable[[Callable[..., object]]
             )
         )
 
-    def decorate(command: Callable[..., object]) -> F:
+    def decorate(command: Callable[..., object]) -> Callable[..., object]:
         def packed(*arguments: object, **values: Any) -> object:
             return command(*arguments, options=_solve_options(values), **values)
 
         wrapped: Any = functools.update_wrapper(packed, command)
         for option in reversed(shared):
             wrapped = option(wrapped)
-        return cast("F", wrapped)
+        return cast("Callable[..., object]", wrapped)
 
     return decorate
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kaa.solver.specs import Spec
     from kaa.sources.index import ProjectIndex
     from kaa.sources.metadata import MetadataReader
-    from kaa.sources.part import Direct
+    from kaa.sources.builds import Builder
+    from kaa.sources.direct_distribution import DirectDistribution
     from kaa.store.host_python import HostPython
 
 
@@ -41,7 +42,7 @@ class SolveRequest:
     pins: tuple[Spec, ...] = ()
     installed: tuple[RepoDataRecord, ...] = ()
     frozen: bool = False
-    direct: Mapping[str, Direct] = field(default_factory=dict)
+    direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
     exclude_newer: datetime | None = None
     loosened: frozenset[str] = frozenset()
 
@@ -69,7 +70,8 @@ class Catalog:
     """Where a solve finds things.
 
     ``pythons`` finds this machine's interpreters, newest first, and ``mapping`` the PyPI projects
-    of conda names, or None; both are called when they are needed only.
+    of conda names, or None; both are called when they are needed only. ``builder`` builds what has
+    no wheel; without one nothing is built.
     """
 
     gateway: Gateway
@@ -77,6 +79,7 @@ class Catalog:
     metadata: MetadataReader
     pythons: Callable[[], Awaitable[tuple[HostPython, ...]]]
     mapping: Callable[[], Awaitable[Mapping[str, list[str] | None] | None]]
+    builder: Builder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class Solution:
     ``records`` are in order of name; ``files`` maps the URL of each wheel's record to its file on
     the index; ``python`` is the version of the interpreter among the records, None when there is
     none, and ``host_python`` the interpreter of this machine that it is, if it is one; ``asked``
-    maps what was typed to the name of the record that it led to.
+    maps what was typed to the name of the record that it led to; ``direct`` maps the URLs of
+    records to the distributions that they were made of.
     """
 
     records: tuple[RepoDataRecord, ...]
@@ -94,6 +98,7 @@ class Solution:
     python: str | None
     host_python: HostPython | None
     asked: Mapping[str, str] = field(default_factory=dict)
+    direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
 
     @property
     def python_minor(self) -> str | None:

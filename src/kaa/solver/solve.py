@@ -168,7 +168,7 @@ async def _solve_for(
         return _solution(records, scene, None, hosts)
     request = scene.request
     target = target_for(request.platform, pythons, request.virtual_packages)
-    source = PyPISource(catalog.index, catalog.metadata, target, scene.part)
+    source = PyPISource(catalog.index, catalog.metadata, target, scene.part, catalog.builder)
     for root in (*scene.roots, *scene.pins):
         for name, demand in root.demands:
             source.limit(name, demand)
@@ -217,7 +217,9 @@ def _solution(
     host = next((one for one in hosts if one.version == python), None)
     kept.sort(key=lambda record: record.name.normalized)
     asked = {root.spec.text: root.name for root in scene.roots}
-    return Solution(tuple(kept), files, python, host, asked)
+    chosen = {} if scene.part is None else scene.part.direct
+    direct = {one.file.url: one for one in chosen.values() if one.file.url in files}
+    return Solution(tuple(kept), files, python, host, asked, direct)
 
 
 async def _ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kaa.model.distribution import IndexFile
@@ -13,12 +14,27 @@ if TYPE_CHECKING:
 
     from rattler import RepoDataRecord
 
+    from kaa.sources.target import Target
+
+_BUILT_FOR = re.compile(r"^python (\d+\.\d+)\.\*$")
+
 
 def installed_file(record: RepoDataRecord) -> IndexFile:
     """Return the file of an index that an installed package was made of."""
     assert record.sha256 is not None  # every record of ours has one
     filename = record.url.rpartition("/")[2]
-    return IndexFile(filename, record.url, {"sha256": record.sha256.hex()}, record.size)
+    # Of what was built from source the record's hash is not the file's.
+    hashes = {"sha256": record.sha256.hex()} if filename.endswith(".whl") else {}
+    return IndexFile(filename, record.url, hashes, record.size)
+
+
+def still_fits(record: RepoDataRecord, target: Target) -> bool:
+    """Say whether an installed package can be used with a Python of ``target``."""
+    filename = record.url.rpartition("/")[2]
+    if filename.endswith(".whl"):
+        return bool(target.fit(filename))
+    built_for = {minor for text in record.depends for minor in _BUILT_FOR.findall(text)}
+    return not built_for or bool(built_for & set(target.minors))
 
 
 def installed_demands(record: RepoDataRecord) -> Iterator[tuple[str, Demand, tuple[str, ...]]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rattler import RepoDataRecord
 
-    from kaa.model.distribution import CoreMetadata, IndexFile
+    from kaa.sources.direct_distribution import DirectDistribution
 
 _EXTRA = "extra."
 
@@ -55,15 +55,6 @@ class OwnNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Direct:
-    """A distribution that was asked for by its URL or path: the only one of its project."""
-
-    version: str
-    file: IndexFile
-    metadata: CoreMetadata
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """The part that package indexes have in a solve.
 
@@ -80,7 +71,7 @@ class Part:
     elsewhere: frozenset[str] = frozenset()
     everything: bool = True
     installed: Mapping[str, RepoDataRecord] = field(default_factory=dict)
-    direct: Mapping[str, Direct] = field(default_factory=dict)
+    direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
     exclude_newer: datetime | None = None
     before_others: bool = False
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from kaa.sources.versions import conda_version
+from kaa.sources.versions import conda_version, is_pre_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rattler import RepoDataRecord
 
@@ -57,3 +57,43 @@ class Project:
     """Versions whose metadata are broken."""
     extras: dict[str, set[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
     """What each extra of any offered version leads to: names, and the extras asked of them."""
+
+
+def behind(
+    records: Iterable[RepoDataRecord],
+    projects: Mapping[str, Project],
+    limits: Mapping[str, list[Demand]],
+) -> list[str]:
+    """Return the projects whose version in an answer is older than the answer allows.
+
+    That is: older than the newest usable version that satisfies what the answer's own packages
+    and the user's ``limits`` ask of it.
+    """
+    from rattler import MatchSpec, Version
+
+    records = list(records)
+    asked: dict[str, set[str]] = {}
+    for record in records:
+        for text in record.depends:
+            name = text.partition("[")[0].split(" ")[0]
+            if name in projects:
+                asked.setdefault(name, set()).add(MatchSpec(text).version or "*")
+    found = []
+    for record in records:
+        project = projects.get(record.name.normalized)
+        if project is None:
+            continue
+        demands = [Demand(spec) for spec in asked.get(project.name, set()) if "|" not in spec]
+        demands += limits.get(project.name, [])
+        newest = next(
+            (
+                release.version
+                for release in matching(project.releases, demands)
+                if release.version not in project.rejected and not is_pre_release(release.version)
+            ),
+            None,
+        )
+        chosen = Version(str(record.version))
+        if newest is not None and Version(conda_version(newest)) > chosen:
+            found.append(project.name)
+    return found

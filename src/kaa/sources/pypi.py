@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from kaa.model.distribution import IndexFile, Release
 from kaa.model.errors import MetadataError
+from kaa.sources.builds import built_identity
 from kaa.sources.identity import identity
-from kaa.sources.installed import installed_demands, installed_file
+from kaa.sources.installed import installed_demands, installed_file, still_fits
 from kaa.sources.markers import ALWAYS
 from kaa.sources.part import Part, extra_name, split_extra_name
-from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, matching
+from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, behind, matching
 from kaa.sources.records import (
     Dependency,
     blocking_record,
@@ -27,8 +28,8 @@ from kaa.sources.records import (
     upload_time,
     wheel_record,
 )
-from kaa.sources.versions import conda_version, is_exact, is_pre_release, python_spec
-from kaa.sources.wheels import WheelChoice, choose_wheels
+from kaa.sources.versions import is_exact, is_pre_release, python_spec
+from kaa.sources.wheels import FORBIDDEN, WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rattler import PackageName, RepoDataRecord, Subdir
 
     from kaa.model.distribution import CoreMetadata
+    from kaa.sources.builds import Builder
     from kaa.sources.index import ProjectIndex
     from kaa.sources.metadata import MetadataReader
     from kaa.sources.target import Target
@@ -50,7 +52,9 @@ class PyPISource:
         metadata: MetadataReader,
         target: Target,
         part: Part | None = None,
+        builder: Builder | None = None,
     ) -> None:
+        self._builder = builder
         self._index = index
         self._metadata = metadata
         self._target = target
@@ -175,34 +179,7 @@ class PyPISource:
         That is: older than the newest version that satisfies whatever the answer's own packages
         ask of the project. Returns whether any of them can offer more.
         """
-        from rattler import MatchSpec, Version
-
-        asked: dict[str, set[str]] = {}
-        for record in records:
-            for text in record.depends:
-                spec = MatchSpec(text)
-                name, _, _ = text.partition("[")
-                asked.setdefault(name.split(" ")[0], set()).add(spec.version or "*")
-        behind = []
-        for record in records:
-            project = self.projects.get(record.name.normalized)
-            if project is None:
-                continue
-            demands = [Demand(spec) for spec in asked.get(project.name, set()) if "|" not in spec]
-            demands += self._limits.get(project.name, [])
-            newest = next(
-                (
-                    release.version
-                    for release in matching(project.releases, demands)
-                    if release.version not in project.rejected
-                    and not is_pre_release(release.version)
-                ),
-                None,
-            )
-            chosen = Version(str(record.version))
-            if newest is not None and Version(conda_version(newest)) > chosen:
-                behind.append(project.name)
-        return self.widen(behind)
+        return self.widen(behind(records, self.projects, self._limits))
 
     def _extent(self) -> tuple[int, int]:
         offered = sum(len(project.offered) for project in self.projects.values())
@@ -224,7 +201,7 @@ class PyPISource:
         if direct is not None:
             return Project(name, [Release(direct.version, (direct.file,))])
         installed = self._part.installed.get(name)
-        if installed is not None and self._still_fits(installed):
+        if installed is not None and still_fits(installed, self._target):
             return self._keep(name, installed)
         releases = await self._releases(name)
         return None if releases is None else Project(name, releases)
@@ -234,10 +211,6 @@ class PyPISource:
         project = self._part.names.project(package[0] if package else name)
         releases = None if project is None else await self._index.releases(project)
         return None if releases is None else self._early_enough(releases)
-
-    def _still_fits(self, installed: RepoDataRecord) -> bool:
-        filename = installed.url.rpartition("/")[2]
-        return filename.endswith(".whl") and bool(self._target.fit(filename))
 
     def _keep(self, name: str, installed: RepoDataRecord) -> Project:
         """Offer an installed package; what else there is is asked for when it will not do."""
@@ -329,7 +302,9 @@ class PyPISource:
         return finals or early, bool(finals) or len(early) < project.window
 
     def _usable(self, project: Project, release: Release, exact: bool) -> list[WheelChoice]:
-        wheels, reason = choose_wheels(release, self._target, yanked=exact)
+        may = self._builder is not None and self._builder.allow
+        unbuildable = None if may else FORBIDDEN
+        wheels, reason = choose_wheels(release, self._target, yanked=exact, unbuildable=unbuildable)
         if reason is not None:
             project.rejected[release.version] = reason
         return wheels
@@ -343,7 +318,7 @@ class PyPISource:
         # installer; they differ only while Python's version is open (see kaa.solver.solve).
         try:
             first = len(project.offered) == 1
-            metadata = await self._core_metadata(project, wheels[0].file, likely=first)
+            metadata = await self._core_metadata(project, wheels[0], likely=first)
             needed = dependencies(metadata, self._target, self._part.names.conda_name)
         except MetadataError as error:
             project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
@@ -369,7 +344,10 @@ class PyPISource:
         for wheel in wheels:
             self._files[wheel.file.url] = wheel.file
             python = [spec for spec in (requires, wheel.python) if spec != "*"]
-            sha256 = identity(wheel.file)
+            direct = self._part.direct.get(project.name)
+            sha256 = direct.identity if direct is not None else identity(wheel.file)
+            if wheel.built:
+                sha256 = built_identity(sha256, wheel.python)
             record = wheel_record(
                 project.name, version, wheel.file, sha256, needed, python, constrains=constrains
             )
@@ -377,12 +355,15 @@ class PyPISource:
         return True
 
     async def _core_metadata(
-        self, project: Project, file: IndexFile, *, likely: bool
+        self, project: Project, choice: WheelChoice, *, likely: bool
     ) -> CoreMetadata:
         direct = self._part.direct.get(project.name)
         if direct is not None:
             return direct.metadata
-        return await self._metadata.core_metadata(file, likely=likely)
+        if choice.built:
+            assert self._builder is not None and choice.newest_python is not None
+            return await self._builder.core_metadata(choice.file, choice.newest_python)
+        return await self._metadata.core_metadata(choice.file, likely=likely)
 
     def _without_extras(self, dependency: Dependency) -> list[Dependency]:
         """Return a dependency, and its extras as names of their own if it is a conda package's."""

@@ -155,6 +155,8 @@ def _canonical(name: str) -> str:
 
 def wheel_build(file: IndexFile, sha256: str) -> str:
     """Return the build string of a wheel's package: its first Python tag and its identity."""
+    if not file.filename.endswith(".whl"):
+        return f"built_{sha256[:8]}"
     python_tag = file.filename.split("-")[-3].split(".")[-1]
     # It becomes part of a directory's name, and it comes from the network.
     return f"{_NOT_IN_BUILD.sub('', python_tag)}_{sha256[:8]}"
@@ -200,7 +202,10 @@ def wheel_record(
         size=file.size,
     )
     record.timestamp = upload_time(file)
-    return RepoDataRecord(record, file.filename, file.url, channel_url(PYPI))
+    filename = file.filename
+    if not filename.endswith(".whl"):  # rattler knows the names of packages only
+        filename = f"{name}-{conda_version(version)}-{wheel_build(file, sha256)}.conda"
+    return RepoDataRecord(record, filename, file.url, channel_url(PYPI))
 
 
 def extra_record(name: str, version: str, needed: Sequence[Dependency]) -> RepoDataRecord:

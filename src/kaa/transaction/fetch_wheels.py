@@ -7,9 +7,12 @@ import contextlib
 import functools
 import secrets
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.model.progress import Phase
+from kaa.sources.direct_distribution import DIRECT_URL
+from kaa.sources.source_code import Source, sdist_source
 from kaa.store.convert import convert_wheel
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry
@@ -17,7 +20,7 @@ from kaa.transaction.cached import entry_of, hash_of, is_cached
 from kaa.transaction.fetch_queue import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
@@ -26,8 +29,22 @@ if TYPE_CHECKING:
     from kaa.model.distribution import IndexFile
     from kaa.model.progress import Progress
     from kaa.network.client import Client
+    from kaa.sources.builds import Builder
+    from kaa.sources.direct_distribution import DirectDistribution
     from kaa.sources.metadata import MetadataReader
     from kaa.store.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Builds:
+    """How distributions become wheels that are none: built for Python ``python`` (full version).
+
+    ``direct`` are those by URL or path, by the URLs of their records.
+    """
+
+    builder: Builder
+    python: str
+    direct: Mapping[str, DirectDistribution]
 
 
 def wheel_jobs(
@@ -36,16 +53,41 @@ def wheel_jobs(
     client: Client,
     metadata: MetadataReader,
     progress: Progress,
+    builds: Builds | None,
 ) -> list[Job]:
     """Return what is to be done for the wheels that the package cache lacks."""
-    return [
-        Job(
-            file.size or 0,
-            functools.partial(_fetch, record, file, layout, client, metadata, progress),
-        )
-        for record, file in wheels
-        if not is_cached(layout, record)
-    ]
+    jobs = []
+    for record, file in wheels:
+        if is_cached(layout, record):
+            continue
+        direct = builds.direct.get(record.url) if builds else None
+        extra = {DIRECT_URL: direct.direct_url} if direct else {}
+        if file.filename.endswith(".whl"):
+            work = functools.partial(
+                _fetch, record, file, layout, client, metadata, progress, extra
+            )
+            jobs.append(Job(file.size or 0, work))
+        else:
+            assert builds is not None  # nothing that has to be built is chosen without
+            source = direct.source if direct and direct.source else sdist_source(file)
+            jobs.append(Job(0, functools.partial(_build, record, source, layout, builds, extra)))
+    return jobs
+
+
+async def _build(
+    record: RepoDataRecord,
+    source: Source,
+    layout: Layout,
+    builds: Builds,
+    extra: Mapping[str, bytes],
+    slots: asyncio.Semaphore,
+    pool: ThreadPoolExecutor,
+) -> None:
+    builder = builds.builder
+    wheel = await builder.wheel(source, await builder.python_for(builds.python))
+    loop = asyncio.get_running_loop()
+    # The wheel stays: it is the builder's, for other environments.
+    await loop.run_in_executor(pool, _convert, wheel, record, wheel.name, layout, extra)
 
 
 async def _fetch(
@@ -55,6 +97,7 @@ async def _fetch(
     client: Client,
     metadata: MetadataReader,
     progress: Progress,
+    extra: Mapping[str, bytes],
     slots: asyncio.Semaphore,
     pool: ThreadPoolExecutor,
 ) -> None:
@@ -74,7 +117,7 @@ async def _fetch(
                     advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
                 )
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(pool, _convert, wheel, record, file.filename, layout)
+        await loop.run_in_executor(pool, _convert_own, wheel, record, file.filename, layout, extra)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -90,7 +133,26 @@ def _claim(kept: Path | None, wheel: Path) -> bool:
     return False
 
 
-def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout) -> None:
+def _convert_own(
+    wheel: Path,
+    record: RepoDataRecord,
+    filename: str,
+    layout: Layout,
+    extra: Mapping[str, bytes],
+) -> None:
+    try:
+        _convert(wheel, record, filename, layout, extra)
+    finally:
+        wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
+
+
+def _convert(
+    wheel: Path,
+    record: RepoDataRecord,
+    filename: str,
+    layout: Layout,
+    extra: Mapping[str, bytes],
+) -> None:
     index = {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -101,11 +163,8 @@ def _convert(wheel: Path, record: RepoDataRecord, filename: str, layout: Layout)
         "noarch": "python",
     }
     sha256 = hash_of(record)["sha256"]  # every record that is made of a wheel has one
-    try:
-        with (
-            writing(layout.packages),
-            new_entry(layout, entry_of(record), sha256) as target,
-        ):
-            convert_wheel(wheel, filename, target, index)
-    finally:
-        wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
+    with (
+        writing(layout.packages),
+        new_entry(layout, entry_of(record), sha256) as target,
+    ):
+        convert_wheel(wheel, filename, target, index, extra)

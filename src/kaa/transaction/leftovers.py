@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
+from kaa.sources.builds import WORK as BUILDING
 from kaa.store.locks import alone
 from kaa.store.package_cache import STAGING as UNPACKING
 from kaa.transaction.commit import BESIDE, REMOVED, settle
@@ -34,7 +35,7 @@ def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
             else:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
-        for parent in (layout.environments, layout.overlays):
+        for parent in _own(layout):
             generations = parent / GENERATIONS
             for directory in generations.glob("*"):
                 _settle(Prefix(parent / directory.name))
@@ -51,16 +52,28 @@ def _settle(prefix: Prefix) -> None:
 
 
 def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
-    for parent in (layout.environments, layout.overlays):
+    for parent in _own(layout):
         for generations in (parent / GENERATIONS).glob("*"):
             if generations.name.startswith(REMOVED):
                 yield generations
             else:
                 yield from _unfinished(generations)
     yield from _unfinished(prefix.generations)
-    yield from layout.packages.glob(f"{UNPACKING}*")
+    if layout.package_directory is None:
+        yield from layout.packages.glob(f"{UNPACKING}*")
     # Wheels lie here between download and conversion only.
     yield from (layout.metadata / "wheels").glob("*")
+    yield from (layout.metadata / "builds").glob(f"{BUILDING}*")
+
+
+def _own(layout: Layout) -> tuple[Path, ...]:
+    """Return the directories of environments that nobody with another root works in.
+
+    Who is at work is known by root, and a configured directory may be shared by several.
+    """
+    if layout.environment_directories:
+        return (layout.overlays,)
+    return layout.environments, layout.overlays
 
 
 def _elsewhere(generations: Path) -> bool:

@@ -14,16 +14,16 @@ from kaa.model.errors import RequestError, UnsupportedError
 from kaa.model.options import SolveOptions
 from kaa.model.package import Package, source_of_channel
 from kaa.model.plan import Addition, Plan
-from kaa.solver.specs import parse_spec
 from kaa.sources.identity import promised_sha256
 from kaa.store.disk import check_writable, writing
 from kaa.transaction.commit import check_absent
 from kaa.transaction.fetch import is_cached
 from kaa.transaction.leftovers import clear_leftovers
+from kaa.workflows.asked import read_asked, resolve_references
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
 from kaa.workflows.options import is_foreign, question
-from kaa.workflows.supply import Supply, bring, is_host_python, open_supply, solve_for, wanted
+from kaa.workflows.supply import Supply, bring, is_host_python, open_supply, part_of, solve_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -83,8 +83,8 @@ async def prepare_create(
             cause="what its packages need to be linked right is on the other machine",
             hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
         )
-    specs = tuple(parse_spec(text) for text in request.specs)
-    if not specs:
+    asked = read_asked(request.specs, request.options.editable)
+    if not asked.specs and not asked.references:
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `python=3.12`"
         )
@@ -94,20 +94,23 @@ async def prepare_create(
     # In a thread, because it may have to wait, and Ctrl-C must not have to.
     await asyncio.to_thread(clear_leftovers, layout, prefix)
     async with open_supply(layout, request.options, progress) as supply:
+        specs, direct = await resolve_references(asked, supply.catalog)
         sources = supply.sources(specs)
-        asked = question(
+        wanted = question(
             request.options,
             specs,
             sources,
             configuration=supply.configuration,
+            direct=direct,
             cache_dir=layout.metadata,
         )
-        solution = await solve_for(asked, supply, progress)
-        solution = wanted(solution, request.options.deps)
+        solution = await solve_for(wanted, supply, progress)
+        solution = part_of(solution, request.options.deps)
         names = tuple(source.name for source in sources)
-        manifest = Manifest(prefix.name, request.specs, names, request.command, now())
+        texts = tuple(spec.text for spec in specs)
+        manifest = Manifest(prefix.name, texts, names, request.command, now())
         plan = _plan(prefix, solution, layout)
-        yield Creation(plan, prefix, manifest, asked, solution, supply)
+        yield Creation(plan, prefix, manifest, wanted, solution, supply)
 
 
 async def carry_out_create(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kaa.model.options import SolveOptions
     from kaa.model.source import Source
     from kaa.solver.specs import Spec
-    from kaa.sources.part import Direct
+    from kaa.sources.direct_distribution import DirectDistribution
 
 _AGE = re.compile(r"(\d+)\s*(h|d|w)\w*")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -37,7 +37,7 @@ def question(
     configuration: Configuration | None = None,
     pins: tuple[Spec, ...] = (),
     installed: tuple[RepoDataRecord, ...] = (),
-    direct: Mapping[str, Direct] | None = None,
+    direct: Mapping[str, DirectDistribution] | None = None,
     cache_dir: Path | None = None,
 ) -> SolveRequest:
     """Return the question to the solver.

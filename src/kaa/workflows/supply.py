@@ -17,7 +17,8 @@ from kaa.network.settings import load_settings
 from kaa.settings.configuration import load_configuration
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.solve import solve
-from kaa.sources.channels import resolve_sources
+from kaa.sources.builds import Builder
+from kaa.sources.channels import private_url, resolve_sources
 from kaa.sources.conda import open_gateway
 from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
@@ -25,7 +26,7 @@ from kaa.sources.metadata import MetadataReader
 from kaa.sources.name_mapping import load_mapping
 from kaa.sources.rattler_client import check_reachable, open_rattler_client
 from kaa.store.locks import at_work
-from kaa.transaction.fetch import fetch_packages, provide_host_python
+from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -107,6 +108,13 @@ async def open_supply(
                 metadata=metadata,
                 pythons=pythons,
                 mapping=mapping,
+                builder=Builder(
+                    layout,
+                    client,
+                    progress,
+                    pythons=pythons,
+                    allow=options.build and not configuration.no_build,
+                ),
             )
             yield Supply(client, channel_client, metadata, catalog, configuration, settings, chosen)
 
@@ -157,8 +165,23 @@ async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Pr
         if record.url not in files and not is_host_python(record)
     ]
     await fetch_packages(
-        wheels, conda, layout, supply.client, supply.channel_client, supply.metadata, progress
+        wheels,
+        conda,
+        layout,
+        supply.client,
+        supply.channel_client,
+        supply.metadata,
+        progress,
+        lambda url: private_url(url, supply.chosen),
+        builds=_builds(solution, supply),
     )
+
+
+def _builds(solution: Solution, supply: Supply) -> Builds | None:
+    builder = supply.catalog.builder
+    if builder is None or solution.python is None:
+        return None
+    return Builds(builder, solution.python, solution.direct)
 
 
 def is_host_python(record: RepoDataRecord) -> bool:
@@ -166,7 +189,7 @@ def is_host_python(record: RepoDataRecord) -> bool:
     return source_of_channel(record.channel or "") == HOST
 
 
-def wanted(solution: Solution, deps: Dependencies) -> Solution:
+def part_of(solution: Solution, deps: Dependencies) -> Solution:
     """Return the part of a solution that ``--no-deps`` or ``--only-deps`` leaves.
 
     Python stays with packages that cannot be linked without one.
