@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bz2
 import json
+import stat
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from kaa.model.errors import (
     SourceUnreachableError,
 )
 from kaa.model.source import Kind, Source
+from kaa.sources.channels import private_url
 from kaa.sources.conda import CondaChannels, open_gateway
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def test_names_records_and_solve(tmp_path: Path, options: dict[str, Any]) -> Non
             found = await solved(channels, "bear <2")
             assert [record.name.normalized for record in found] == ["bear", "honey"]
             assert found[0].channel == channel.url
-            channels.check_subdirs(found)
+            assert channels.accepted(found) == found
 
         asyncio.run(run())
 
@@ -297,6 +299,35 @@ def test_no_credentials_in_messages(tmp_path: Path, channel: CondaChannel) -> No
         assert "s3cret" not in json.dumps(error.as_dict())
 
 
+@pytest.mark.parametrize("kind", ["password", "token"])
+def test_no_credentials_in_records(tmp_path: Path, channel: CondaChannel, kind: str) -> None:
+    public = channel.url
+    url = public.replace("/forge/", "/t/s3cret/forge/")
+    channel.token = "s3cret"
+    if kind == "password":
+        channel.auth, channel.token = ("mowgli", "s3cret"), None
+        url = public.replace("http://", "http://mowgli:s3cret@")
+    forge = source(url, "forge")
+    channels = opened(tmp_path, forge)
+    found = channels.accepted(asyncio.run(solved(channels, "bear")))
+    assert [record.url for record in found] == [
+        f"{public}linux-64/bear-1.0-0.conda",
+        f"{public}noarch/honey-2.0-0.conda",
+    ]
+    assert {record.channel for record in found} == {public}
+    assert [private_url(record.url, [forge]).startswith(url) for record in found] == [True, True]
+    # rattler's cache knows the URL; nobody else gets to see it.
+    assert stat.S_IMODE((tmp_path / "cache" / "repodata").stat().st_mode) == 0o700
+
+    channel._records[PLATFORM]["bear-1.0-0.conda"]["subdir"] = "win-64"
+    channel._changed()
+    with pytest.raises(SourceAnswerError) as caught:
+        again = opened(tmp_path, forge)
+        again.accepted(asyncio.run(solved(again, "bear")))
+    assert "forge" in caught.value.message
+    assert "s3cret" not in json.dumps(caught.value.as_dict())
+
+
 # --- records that are not as they should be ---------------------------------------------------
 
 
@@ -307,7 +338,7 @@ def test_another_platforms_records_are_refused(tmp_path: Path, channel: CondaCha
     channels = opened(tmp_path, channel.url)
     found = asyncio.run(solved(channels, "wolf"))
     with pytest.raises(SourceAnswerError) as caught:
-        channels.check_subdirs(found)
+        channels.accepted(found)
     assert "forge" in caught.value.message and "win-64" in caught.value.message
     assert PLATFORM in caught.value.message and caught.value.hint
 

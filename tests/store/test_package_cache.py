@@ -13,7 +13,7 @@ import pytest
 from kaa.sources.host import find_host_pythons
 from kaa.store.host_python import ensure_host_python
 from kaa.store.layout import Layout
-from kaa.store.package_cache import has_entry, new_entry
+from kaa.store.package_cache import has_entry, new_entry, read_origin, write_origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,20 @@ def test_an_entry_counts_for_its_hash_alone(layout: Layout) -> None:
     assert not has_entry(layout, ENTRY, OTHER)
     lock = (layout.packages / f"{ENTRY}.lock").read_bytes()
     assert lock == struct.pack(">Q", 1) + bytes.fromhex(ONE)
+
+
+def test_an_entry_counts_for_its_md5_where_there_is_no_sha256(layout: Layout) -> None:
+    put(layout, "a")
+    package = layout.packages / ENTRY
+    assert not has_entry(layout, ENTRY, None, "ab" * 16), "nobody knows what it was made of"
+    write_origin(package, {"md5": "ab" * 16})
+    assert read_origin(package) == {"md5": "ab" * 16}
+    assert has_entry(layout, ENTRY, None, "ab" * 16)
+    assert not has_entry(layout, ENTRY, None, "cd" * 16)
+    assert not has_entry(layout, ENTRY, None, None)
+    assert not has_entry(layout, ENTRY, OTHER, "ab" * 16), "the sha256 decides where it is given"
+    (package / "info/repodata_record.json").write_text("[]")
+    assert not has_entry(layout, ENTRY, None, "ab" * 16)
 
 
 @pytest.mark.parametrize("lock", [None, b"", b"short", b"x" * 60])

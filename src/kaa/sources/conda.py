@@ -7,6 +7,7 @@ solver without a detour through Python; here is what kaa needs to know of them.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from kaa.sources.channel_failures import (
     named_source,
     wrong_subdir,
 )
+from kaa.sources.channels import public_url
 from kaa.sources.incomplete_channel import IncompleteChannel, Place, unpacked_place
 
 if TYPE_CHECKING:
@@ -43,8 +45,13 @@ def open_gateway(cache_dir: Path, client: Client | None, *, offline: bool = Fals
     from rattler import Gateway, SourceConfig
 
     action = "force-cache-only" if offline else "cache-or-fetch"
+    repodata = cache_dir / "repodata"
+    with suppress(OSError):  # whoever needs the directory says what is wrong with it
+        # rattler keeps URLs in there as they are, credentials and all
+        repodata.mkdir(mode=0o700, parents=True, exist_ok=True)
+        repodata.chmod(0o700)
     return Gateway(
-        cache_dir=cache_dir / "repodata",
+        cache_dir=repodata,
         default_config=SourceConfig(cache_action=action),  # type: ignore[arg-type]  # a literal
         client=client,
     )
@@ -127,19 +134,31 @@ class CondaChannels:
             raise await self.failure(error) from None
         return [record for records in found for record in records]
 
-    def check_subdirs(self, records: Iterable[RepoDataRecord]) -> None:
-        """Raise :class:`~kaa.model.errors.SourceAnswerError` for a record of another platform.
+    def accepted(self, records: Iterable[RepoDataRecord]) -> list[RepoDataRecord]:
+        """Return what the solver chose, with URLs that may be shown and written down.
 
+        Credentials that a channel's URL has would else get into ``conda-meta``. Where a package
+        is fetched from, :func:`~kaa.sources.channels.private_url` knows.
+
+        Raises :class:`~kaa.model.errors.SourceAnswerError` for a record of another platform:
         rattler takes what a subdir's index has for that subdir's, whatever the records say.
         """
         known = {str(subdir) for subdir in self.subdirs}
-        for record in records:
-            if record.subdir in known:
-                continue
-            for source in self.sources:
-                if record.channel in source.urls:
-                    asked = next((name for name in known if f"/{name}/" in record.url), NOARCH)
-                    raise wrong_subdir(source, self.sources, record.subdir, asked)
+        chosen = list(records)
+        for record in chosen:
+            channel = public_url(record.channel or "")
+            if record.subdir not in known:
+                self._refuse_subdir(record, channel)
+            if "@" in record.url or "/t/" in record.url:
+                record.url = public_url(record.url)
+                record.channel = channel
+        return chosen
+
+    def _refuse_subdir(self, record: RepoDataRecord, channel: str) -> None:
+        for source in self.sources:
+            if channel in map(public_url, source.urls):
+                place = record.url.rpartition("/")[0].rpartition("/")[2]
+                raise wrong_subdir(source, self.sources, record.subdir, place)
 
     async def failure(self, error: Exception) -> SourceError:
         """Return the error to show for a ``GatewayError``.

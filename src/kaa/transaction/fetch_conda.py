@@ -341,7 +341,10 @@ def _refusal(record: RepoDataRecord, error: Exception) -> SourceError:
         return _gone(record, f"{public_url(record.url)} answered {status[1]}{status[2]}")
     hint = "try again later"
     if status[1] in {"401", "403", "407"}:
-        hint = "log in to the channel (`rattler auth login`), or check its token"
+        hint = (
+            "put a user name and password or a token (`/t/TOKEN/`) into the channel's URL, "
+            f"or log in with `rattler auth login {urlsplit(record.url).hostname or 'HOST'}`"
+        )
     return SourceAnswerError(f"{public_url(record.url)} answered {status[1]}{status[2]}", hint=hint)
 
 
