@@ -11,6 +11,9 @@ app = lazy_group(
     "kaa",
     {
         "create": Entry("kaa.cli.create:create", "Create an environment."),
+        "install": Entry("kaa.cli.install:install", "Install packages into an environment."),
+        "update": Entry("kaa.cli.update:update", "Update packages of an environment."),
+        "upgrade": Entry("kaa.cli.update:upgrade", "The same as update."),
         "lock": Entry("kaa.cli.lock:lock", "Write a lock file for one or more platforms."),
         "run": Entry("kaa.cli.run:run", "Run a program in an environment."),
         "list": Entry("kaa.cli.packages:list_packages", "List the packages of an environment."),

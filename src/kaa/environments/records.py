@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rattler import PrefixRecord
+    from rattler import PrefixRecord, RepoDataRecord
 
 _SHOWN = 3
 
@@ -66,6 +66,15 @@ def read_records(generation: Path) -> tuple[PrefixRecord, ...]:
     if damaged:
         raise _damaged(generation, damaged)
     return tuple(records[name] for name in sorted(records))
+
+
+def repodata_records(records: Sequence[PrefixRecord]) -> tuple[RepoDataRecord, ...]:
+    """Return the records without what only an environment knows, as channels have them."""
+    from rattler import RepoDataRecord
+
+    return tuple(
+        RepoDataRecord(record, record.file_name, record.url, record.channel) for record in records
+    )
 
 
 def requested_specs(generation: Path, records: Sequence[PrefixRecord]) -> tuple[str, ...]:

@@ -1,0 +1,92 @@
+"""What ``kaa install`` and ``kaa update`` share: plan, question, work, answer."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import AbortedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from kaa.cli.invocation import Invocation
+    from kaa.model.plan import Plan
+    from kaa.model.progress import Progress
+    from kaa.store.layout import Layout
+    from kaa.workflows.change import ChangeRequest, EnvironmentChange
+
+    Prepare = Callable[
+        [ChangeRequest, Layout, Progress], AbstractAsyncContextManager[EnvironmentChange]
+    ]
+
+
+async def change_environment(
+    prepare: Prepare, request: ChangeRequest, invocation: Invocation
+) -> None:
+    """Show the plan that ``prepare`` makes, ask, carry it out, and answer.
+
+    A plan in which nothing changes is not asked about, and changes nothing.
+    """
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from kaa.cli.plan import plan_total, show_plan
+    from kaa.cli.progress import display
+    from kaa.cli.question import confirm
+    from kaa.cli.text import write_json
+    from kaa.settings.directories import this_layout
+    from kaa.workflows.change import carry_out_change
+
+    layout = this_layout()
+    async with AsyncExitStack() as stack:
+        with display(invocation) as progress:
+            change = await stack.enter_async_context(prepare(request, layout, progress))
+        plan = change.plan
+        if invocation.speaks:
+            show_plan(plan, verbose=invocation.verbosity > 0)
+        environment = None
+        if not invocation.dry_run:
+            if not plan.nothing_to_do:
+                confirm(invocation, f"Change {plan.name}: {plan_total(plan)}")
+            with display(invocation) as progress:
+                try:
+                    environment = await carry_out_change(change, layout, progress)
+                except asyncio.CancelledError:
+                    raise _interrupted(plan) from None
+    if invocation.json:
+        write_json(
+            {
+                "success": True,
+                "dry_run": invocation.dry_run,
+                "plan": plan.as_dict(),
+                "environment": environment.as_dict() if environment else None,
+            }
+        )
+    elif invocation.speaks:
+        _say_what_was_done(plan, environment.generation if environment else None)
+
+
+def _say_what_was_done(plan: Plan, generation: int | None) -> None:
+    from kaa.cli.text import printable, write_line
+
+    if plan.nothing_to_do:
+        return  # the plan has said so
+    if generation is None:
+        write_line("Dry run: nothing was changed.")
+    else:
+        write_line(printable(f"Changed {plan.name}; it is at generation {generation} now."))
+
+
+def _interrupted(plan: Plan) -> AbortedError:
+    """Return the error that tells the truth: the rename may have been done already."""
+    from kaa.environments.prefix import Prefix
+
+    if Prefix(plan.prefix).current_number == plan.generation:
+        return AbortedError("interrupted; nothing was changed")
+    chosen = shlex.quote(str(plan.prefix))
+    return AbortedError(
+        f"interrupted; {plan.name} has changed, but its kernel may be out of date",
+        hint=f"the next change of it brings the kernel up to date (kaa update -p {chosen} --all)",
+    )

@@ -1,0 +1,70 @@
+"""``kaa install``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kaa.cli.options import (
+    dry_run_option,
+    environment_options,
+    json_option,
+    one_of_or_active,
+    pass_invocation,
+    quiet_option,
+    solve_options,
+    verbose_option,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.cli.invocation import Invocation
+    from kaa.model.options import SolveOptions
+
+_EXAMPLES = """\b
+Examples:
+  kaa install -n demo pandas "rich>=13"
+  kaa install -n demo -c pypi "pypi::requests>=2.32"
+  kaa install -n demo --freeze-installed scipy
+"""
+
+
+@click.command(short_help="Install packages into an environment.", epilog=_EXAMPLES)
+@environment_options
+@solve_options()
+@click.argument("specs", metavar="SPEC...", nargs=-1)
+@yes_option
+@dry_run_option
+@json_option
+@quiet_option
+@verbose_option
+@pass_invocation
+def install(
+    invocation: Invocation,
+    name: str | None,
+    prefix: Path | None,
+    specs: tuple[str, ...],
+    options: SolveOptions,
+) -> None:
+    """Install every SPEC into an environment, or into the active one.
+
+    What is installed stays as it is unless a SPEC makes it move; the plan shows what does, and
+    why. A SPEC takes the place of an earlier one for the same package, but for a name alone,
+    which leaves it as it is. Packages come from the sources that the environment was made from;
+    those of -c go before them, now and from then on.
+    """
+    from kaa.cli.question import require_answer
+
+    name, prefix = one_of_or_active(name, prefix)
+    require_answer(invocation)
+
+    # Only now, so that a mistake on the command line is told without a wait for imports.
+    from kaa.cli.change import change_environment
+    from kaa.cli.interrupts import run_cancellable
+    from kaa.workflows.change import ChangeRequest, prepare_install
+
+    request = ChangeRequest(name, prefix, specs, invocation.command, options)
+    run_cancellable(change_environment(prepare_install, request, invocation))

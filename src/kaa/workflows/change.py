@@ -1,0 +1,330 @@
+"""Change an environment: install into it, update it. Solve, plan, fetch, stage, carry, commit.
+
+What is installed is favoured: a package stays as it is unless something that was asked for, now
+or earlier, makes it move. The next generation is built complete beside the others, from the
+package cache; the old one stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kaa.environments.graph import project_name, read_graph
+from kaa.environments.prefix import Prefix, read_info, read_manifest
+from kaa.environments.records import (
+    read_files,
+    read_records,
+    repodata_records,
+    requested_specs,
+)
+from kaa.model.environment import EnvironmentInfo, Manifest, now
+from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
+from kaa.model.options import SolveOptions
+from kaa.model.plan import Plan
+from kaa.store.disk import check_writable
+from kaa.store.locks import locked
+from kaa.transaction.carry import carry_over
+from kaa.transaction.commit import check_current, commit_next_generation
+from kaa.transaction.fetch import is_cached
+from kaa.transaction.foreign import foreign_distributions
+from kaa.transaction.leftovers import clear_leftovers
+from kaa.transaction.stage import link_packages, staging_directory
+from kaa.workflows.dependencies import part_of, specs_kept
+from kaa.workflows.difference import difference, same
+from kaa.workflows.generation import requested_specs as match_specs
+from kaa.workflows.goal import Goal, check_update, install_goal, is_bare, reach, update_goal
+from kaa.workflows.inspect import find_environment
+from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
+from kaa.workflows.options import question
+from kaa.workflows.reasons import Intent, why_held
+from kaa.workflows.supply import Supply, bring, is_host_python, open_supply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from kaa.model.progress import Progress
+    from kaa.model.source import Source
+    from kaa.solver.request import Solution
+    from kaa.solver.specs import Spec
+    from kaa.store.layout import Layout
+    from kaa.transaction.carry import Carried
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """What the user asks for, of an environment that is there.
+
+    Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
+    command line, for the history; ``everything`` is ``update --all``.
+    """
+
+    name: str | None
+    prefix: Path | None
+    specs: tuple[str, ...]
+    command: str
+    options: SolveOptions = field(default_factory=SolveOptions)
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What an environment is before a change: the records, and the manifest's specs and sources."""
+
+    prefix: Prefix
+    number: int
+    generation: Path
+    records: tuple[RepoDataRecord, ...]
+    specs: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentChange:
+    """A change that is solved and planned, and has changed nothing yet."""
+
+    plan: Plan
+    current: Current
+    manifest: Manifest
+    specs: tuple[Spec, ...]
+    sources: tuple[Source, ...]
+    solution: Solution
+    supply: Supply
+
+
+@asynccontextmanager
+async def prepare_install(
+    request: ChangeRequest, layout: Layout, progress: Progress
+) -> AsyncIterator[EnvironmentChange]:
+    """Solve for what is there and the request, for :func:`carry_out_change`.
+
+    Raises :class:`~kaa.model.errors.RequestError` for a wrong request, the classes of
+    :class:`~kaa.model.errors.EnvironmentStateError` for an environment that cannot be changed,
+    those of :class:`~kaa.model.errors.SolveError` and those of the sources.
+    """
+    if not request.specs:
+        raise RequestError(
+            "nothing was asked for", hint="name at least one package, such as `pandas`"
+        )
+    current = read_current(layout, request.name, request.prefix)
+    goal = install_goal(current.specs, current.records, request.specs)
+    async with _prepared(current, goal, request, layout, progress) as change:
+        yield change
+
+
+@asynccontextmanager
+async def prepare_update(
+    request: ChangeRequest, layout: Layout, progress: Progress
+) -> AsyncIterator[EnvironmentChange]:
+    """Solve for newer versions of some packages, or of all, for :func:`carry_out_change`.
+
+    Raises what :func:`prepare_install` does, and
+    :class:`~kaa.model.errors.PackageNotInstalledError`.
+    """
+    check_update(request.specs, request.everything, request.options.frozen)
+    current = read_current(layout, request.name, request.prefix)
+    graph = read_graph(current.generation)
+    goal = update_goal(current.specs, current.records, request.specs, graph)
+    async with _prepared(current, goal, request, layout, progress) as change:
+        yield change
+
+
+async def carry_out_change(
+    change: EnvironmentChange, layout: Layout, progress: Progress
+) -> EnvironmentInfo:
+    """Do what the plan says, as a whole or not at all, and return what the environment is then.
+
+    Raises the errors of the network, the store and the disk, and
+    :class:`~kaa.model.errors.EnvironmentStateError` when another process has changed the
+    environment since the plan was made; then nothing is changed but what the package cache has
+    gained.
+    """
+    prefix, plan = change.current.prefix, change.plan
+    if plan.nothing_to_do:
+        return read_info(prefix)
+    check_current(prefix, change.current.number)
+    await bring(change.solution, layout, change.supply, progress)
+    await _link(change, layout, progress)
+    try:
+        if plan.overlay is not None:
+            await lend_kernel(
+                plan.name, plan.overlay, change.sources, layout, change.supply, progress
+            )
+    finally:  # even when interrupted: the environment has changed
+        announce(prefix, layout)
+    return read_info(prefix)
+
+
+def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Current:
+    """Return what an environment is, for who is going to change it.
+
+    Raises :class:`EnvironmentNotFoundError`, :class:`UnsupportedError` for one that another
+    program made, and :class:`~kaa.model.errors.EnvironmentStateError` for a damaged one.
+    """
+    found = find_environment(layout, name, prefix)
+    number, generation = found.current_number, found.current
+    if number is None:
+        raise UnsupportedError(
+            f"{found.path} was not made by kaa",
+            cause="it is no link to a generation, which alone can be changed as a whole",
+            hint="change it with the program that made it, or create one with `kaa create`",
+        )
+    if not generation.is_dir():
+        raise EnvironmentNotFoundError(
+            f"the environment {found.name!r} is broken",
+            cause=f"its generation {generation} is missing",
+            hint=f"remove it (`kaa env remove -p {found.path}`) and create it again",
+        )
+    records = read_records(generation)
+    manifest = read_manifest(generation)
+    return Current(
+        found,
+        number,
+        generation,
+        repodata_records(records),
+        requested_specs(generation, records),
+        manifest.sources if manifest else (),
+    )
+
+
+@asynccontextmanager
+async def _prepared(
+    current: Current, goal: Goal, request: ChangeRequest, layout: Layout, progress: Progress
+) -> AsyncIterator[EnvironmentChange]:
+    check_writable(current.prefix.generations)
+    # In a thread, because it may have to wait, and Ctrl-C must not have to.
+    await asyncio.to_thread(clear_leftovers, layout, current.prefix)
+    given = dict.fromkeys((*request.options.sources, *current.sources))
+    options = replace(request.options, sources=tuple(given))
+    async with open_supply(layout, options, progress) as supply:
+        sources = supply.sources(goal.specs)
+        installed = await _still_there(goal.installed, supply)
+        asked = question(
+            options, goal.specs, sources, installed=installed, cache_dir=layout.metadata
+        )
+        solution = await reach(goal, asked, supply, progress)
+        specs = specs_kept(solution, goal, current.specs, options.deps)
+        solution = part_of(solution, goal, current.records, options.deps)
+        manifest = Manifest(
+            current.prefix.name,
+            tuple(spec.text for spec in specs),
+            tuple(source.name for source in sources),
+            request.command,
+            now(),
+        )
+        plan = _plan(current, goal, solution, manifest, layout)
+        yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply)
+
+
+async def _still_there(
+    records: tuple[RepoDataRecord, ...], supply: Supply
+) -> tuple[RepoDataRecord, ...]:
+    """Return the records without an interpreter that this machine does not have any more."""
+    if not any(is_host_python(record) for record in records):
+        return records
+    builds = {python.build for python in await supply.catalog.pythons()}
+    return tuple(r for r in records if not is_host_python(r) or str(r.build) in builds)
+
+
+def _plan(
+    current: Current, goal: Goal, solution: Solution, manifest: Manifest, layout: Layout
+) -> Plan:
+    called = {solution.asked.get(spec.text, spec.name): spec for spec in goal.specs}
+    changed = {solution.asked.get(spec.text, spec.name) for spec in goal.new if not is_bare(spec)}
+    intent = Intent(
+        {name: spec.text for name, spec in called.items()},
+        frozenset(changed),
+        frozenset(record.name.normalized for record in goal.renewed),
+        everything=goal.everything,
+        extras={name: spec.extras for name, spec in called.items()},
+    )
+
+    def download(record: RepoDataRecord) -> int:
+        here = is_host_python(record) or is_cached(layout, record)
+        return 0 if here else record.size or 0
+
+    parts = difference(current.records, solution.records, intent, download)
+    plan = Plan(
+        current.prefix.name,
+        current.prefix.path,
+        parts.additions,
+        removals=parts.removals,
+        changes=parts.changes,
+        unchanged=parts.unchanged,
+        generation=current.number,
+        asked=tuple(text for text in manifest.specs if text not in current.specs),
+        notes=tuple(_stays(goal, solution, intent)),
+    )
+    if plan.nothing_to_do:
+        return plan
+    notes = (*plan.notes, *_left_behind(current, solution))
+    return replace(plan, overlay=missing_overlay(solution, layout), notes=notes)
+
+
+def _stays(goal: Goal, solution: Solution, intent: Intent) -> Iterator[str]:
+    """Say which packages an update has found nothing for."""
+    after = {record.name.normalized: record for record in solution.records}
+    for record in goal.renewed:
+        name = record.name.normalized
+        if name in after and same(record, after[name]):
+            asked = intent.asked.get(name, name)
+            why = f"you asked for {asked}" if asked != name else why_held(record, solution.records)
+            reason = f" ({why})" if why else ""
+            yield f"{name} {record.version} stays: nothing newer fits with the rest{reason}"
+
+
+def _left_behind(current: Current, solution: Solution) -> Iterator[str]:
+    """Say what other programs installed that is not going to be there any more."""
+    packages = read_files(current.generation)
+    foreign = foreign_distributions(current.generation, packages)
+    names = {project_name(record.name.normalized) for record in solution.records}
+    python = next((package.version for package in packages if package.name == "python"), "")
+    moved = python.split(".")[:2] != (solution.python or "").split(".")[:2]
+    for each in foreign:
+        if each.name in names:
+            yield (
+                f"{each}, which another program (pip?) has installed, gives way to the "
+                f"environment's own {each.name}"
+            )
+        elif moved:
+            yield (
+                f"{each}, which another program (pip?) has installed for Python {python}, is not "
+                f"carried over; to have it again, add {each.name} to this command"
+            )
+
+
+async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -> None:
+    current, prefix, solution = change.current, change.current.prefix, change.solution
+    requested = match_specs(solution, change.specs)
+    with staging_directory(prefix, layout) as staging:
+        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        carried = await _carry(current, staging)
+        with locked(layout, "environments"):
+            commit_next_generation(prefix, staging, change.manifest, current.number)
+    for note in carried.notes():
+        _log.warning("%s (they are still in %s)", note, current.generation)
+
+
+async def _carry(current: Current, staging: Path) -> Carried:
+    """Carry over in a thread; when cancelled, wait for its end before the cancellation goes on."""
+    halt = threading.Event()
+    work = asyncio.ensure_future(
+        asyncio.to_thread(carry_over, current.generation, staging, current.prefix.path, halt.is_set)
+    )
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        halt.set()
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # whatever it was, the cancellation is what matters now
+        raise

@@ -1,0 +1,108 @@
+"""What an environment has and what it is going to have, as a plan's additions and changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaa.model.package import HOST, Package, source_of_channel
+from kaa.model.plan import Addition, Change, Move, Removal
+from kaa.workflows.reasons import Intent, Needs, read_needs, why_added, why_changed, why_removed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rattler import RepoDataRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The parts of a plan that follow from what is there and what is going to be."""
+
+    additions: tuple[Addition, ...]
+    changes: tuple[Change, ...]
+    removals: tuple[Removal, ...]
+    unchanged: int
+
+
+def difference(
+    before: Sequence[RepoDataRecord],
+    after: Sequence[RepoDataRecord],
+    intent: Intent,
+    download: Callable[[RepoDataRecord], int],
+) -> Difference:
+    """Return what changes between two sets of records, with the reasons, in order of name.
+
+    ``download`` says how many bytes of a record have to be fetched.
+    """
+    old = {record.name.normalized: record for record in before}
+    new = {record.name.normalized: record for record in after}
+    gone = sorted(old.keys() - new.keys())
+    needs, needed = read_needs(after, intent.extras), read_needs(before, intent.extras)
+    moved = [name for name in sorted(old.keys() & new.keys()) if not same(old[name], new[name])]
+    return Difference(
+        tuple(
+            Addition(
+                package_of(new[name], requested=name in intent.asked),
+                download(new[name]),
+                why_added(name, intent, needs),
+            )
+            for name in sorted(new.keys() - old.keys())
+        ),
+        tuple(_change(old[name], new[name], intent, needs, download(new[name])) for name in moved),
+        tuple(
+            Removal(package_of(old[name], requested=False), why_removed(name, needed, gone))
+            for name in gone
+        ),
+        len(old.keys() & new.keys()) - len(moved),
+    )
+
+
+def same(before: RepoDataRecord, after: RepoDataRecord) -> bool:
+    """Say whether two records are of one archive, wherever it comes from."""
+    if before.sha256 and after.sha256:
+        content = before.sha256 == after.sha256
+    else:
+        content = before.url == after.url
+    return (
+        content
+        and before.version == after.version
+        and str(before.build) == str(after.build)
+        and before.name.normalized == after.name.normalized
+    )
+
+
+def package_of(record: RepoDataRecord, *, requested: bool) -> Package:
+    """Return a record as plans and listings show it."""
+    source = source_of_channel(record.channel or "unknown")
+    return Package(
+        name=record.name.normalized,
+        version=str(record.version),
+        build=str(record.build),
+        source=source,
+        url=record.url,
+        # That of an interpreter of this machine is no archive's, and says nothing to anybody.
+        sha256=record.sha256.hex() if record.sha256 and source != HOST else None,
+        size=record.size,
+        requested=requested,
+    )
+
+
+def _change(
+    before: RepoDataRecord, after: RepoDataRecord, intent: Intent, needs: Needs, download: int
+) -> Change:
+    direction = _direction(before, after)
+    asked = after.name.normalized in intent.asked
+    old, new = package_of(before, requested=asked), package_of(after, requested=asked)
+    if direction:
+        move = Move.UPGRADE if direction > 0 else Move.DOWNGRADE
+    else:
+        move = Move.SOURCE if old.source != new.source else Move.REBUILD
+    return Change(old, new, move, download, why_changed(before, after, intent, needs, direction))
+
+
+def _direction(before: RepoDataRecord, after: RepoDataRecord) -> int:
+    """Return 1 where the version goes up, -1 where it goes down, 0 where it stays."""
+    if before.version == after.version:
+        return 0
+    return 1 if after.version > before.version else -1

@@ -1,0 +1,208 @@
+"""What a change is to reach: what has to hold, what had better stay, what should become newer.
+
+The answer is looked for in steps, from the one that moves least:
+
+- Python keeps its minor version, unless the command is about Python: everything else hangs on it.
+- ``update NAME`` asks for the newest with which nothing else becomes older; for several names,
+  one after the other. What cannot become newer stays as it is.
+- ``install`` takes the newest version that fits what was asked for; what is installed moves where
+  that makes it move.
+- Only if there is no answer otherwise does Python move, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kaa.environments.graph import project_name
+from kaa.model.errors import PackageNotInstalledError, RequestError, SolveError
+from kaa.model.progress import Phase
+from kaa.solver.request import Solution
+from kaa.solver.solve import attempt, solve
+from kaa.solver.specs import Spec, parse_spec
+from kaa.sources.versions import is_pre_release
+from kaa.workflows.graph import find_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rattler import RepoDataRecord
+
+    from kaa.model.graph import DependencyGraph
+    from kaa.model.progress import Progress
+    from kaa.solver.request import SolveRequest
+    from kaa.workflows.supply import Supply
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a change is to reach.
+
+    ``specs`` hold afterwards, all of them, and ``new`` are those that this command brought;
+    ``installed`` had better stay; ``renewed`` should become newer, and then nothing older;
+    ``everything`` says that it is about all packages.
+    """
+
+    specs: tuple[Spec, ...]
+    new: tuple[Spec, ...]
+    installed: tuple[RepoDataRecord, ...]
+    renewed: tuple[RepoDataRecord, ...] = ()
+    python: Spec | None = None
+    everything: bool = False
+
+
+def install_goal(
+    held: Sequence[str], installed: Sequence[RepoDataRecord], texts: Sequence[str]
+) -> Goal:
+    """Return what installing ``texts`` is to reach where ``held`` was asked for before.
+
+    Raises :class:`~kaa.model.errors.InvalidSpecError`.
+    """
+    new = tuple(parse_spec(text) for text in texts)
+    return Goal(
+        merged(held, new),
+        new,
+        tuple(installed),
+        python=_python_kept(installed, {spec.name for spec in new}),
+    )
+
+
+def update_goal(
+    held: Sequence[str],
+    installed: Sequence[RepoDataRecord],
+    texts: Sequence[str],
+    graph: DependencyGraph,
+) -> Goal:
+    """Return what updating ``texts`` is to reach; no texts are all packages.
+
+    A bare name only frees the package; with a version it is asked for from then on. Raises
+    :class:`PackageNotInstalledError` and :class:`~kaa.model.errors.InvalidSpecError`.
+    """
+    if not texts:
+        specs = merged(held, ())
+        return Goal(specs, (), (), python=_python_kept(installed, ()), everything=True)
+    given = tuple(parse_spec(text) for text in texts)
+    names = {spec.text: _installed_name(graph, spec) for spec in given}
+    stay = tuple(r for r in installed if r.name.normalized not in names.values())
+    new = tuple(spec for spec in given if not is_bare(spec))
+    bare = {names[spec.text] for spec in given if is_bare(spec)}
+    return Goal(
+        merged(held, new),
+        given,
+        stay,
+        # Where a version is given, others may have to become older for it.
+        () if new else tuple(r for r in installed if r.name.normalized in bare),
+        _python_kept(installed, set(names.values())),
+    )
+
+
+def merged(held: Iterable[str], new: Iterable[Spec]) -> tuple[Spec, ...]:
+    """Return the specs that hold together: a new one replaces that of the same package.
+
+    A name alone says nothing that an older spec of it would not say better.
+    """
+    specs = {project_name(spec.name): spec for spec in map(parse_spec, held)}
+    for spec in new:
+        name = project_name(spec.name)
+        if name not in specs or not is_bare(spec):
+            specs[name] = spec
+    return tuple(specs.values())
+
+
+def is_bare(spec: Spec) -> bool:
+    """Say whether a spec is nothing but a name."""
+    versions = {spec.version, spec.conda_version}
+    return versions == {"*"} and not (spec.extras or spec.build or spec.brackets or spec.source)
+
+
+async def reach(goal: Goal, request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
+    """Return the answer that moves least. ``request`` asks for the goal's specs.
+
+    Raises what :func:`~kaa.solver.solve.solve` does.
+    """
+    kept = request
+    if goal.python is not None:
+        kept = replace(request, specs=(*request.specs, goal.python))
+    try:
+        answer = await _renewed(goal, kept, supply)
+        if answer is None and kept is not request:
+            answer = await _attempt(kept, supply)
+        return answer or await solve(request, supply.catalog)
+    finally:
+        progress.finish(Phase.METADATA)
+
+
+async def _renewed(goal: Goal, request: SolveRequest, supply: Supply) -> Solution | None:
+    """Return the answer in which as much as possible of what should be newer is newer."""
+    if not goal.renewed:
+        return None
+    floor = [_bound(record, ">=") for record in (*goal.installed, *goal.renewed)]
+    request = replace(request, pins=(*request.pins, *floor))
+    best = None
+    for record in goal.renewed:
+        name = record.name.normalized
+        newest: RepoDataRecord | None = record
+        # The solver likes to keep the others; asked again, it finds what is newer still.
+        while newest is not None:
+            more = replace(request, pins=(*request.pins, _bound(newest, ">")))
+            answer = await _attempt(more, supply)
+            if answer is None:
+                break
+            best, request = answer, more
+            newest = next((r for r in answer.records if r.name.normalized == name), None)
+    return best or await _attempt(request, supply)
+
+
+async def _attempt(request: SolveRequest, supply: Supply) -> Solution | None:
+    try:
+        answer = await attempt(request, supply.catalog)
+    except SolveError:
+        return None  # the last step says why, if it is the same there
+    return answer if isinstance(answer, Solution) else None
+
+
+def _bound(record: RepoDataRecord, operator: str) -> Spec:
+    version = f"{operator}{record.version}"
+    name = record.name.normalized
+    return Spec(
+        f"{name}{version}",
+        name,
+        version,
+        pre_releases=is_pre_release(str(record.version)),
+        conda_version=version,
+        origin="installed",
+    )
+
+
+def _python_kept(installed: Iterable[RepoDataRecord], names: Iterable[str]) -> Spec | None:
+    if "python" in names:
+        return None
+    for record in installed:
+        if record.name.normalized == "python":
+            minor = ".".join(str(record.version).split(".")[:2])
+            return parse_spec(f"python={minor}", "the Python that is installed")
+    return None
+
+
+def _installed_name(graph: DependencyGraph, spec: Spec) -> str:
+    try:
+        return find_package(graph, spec.name).name
+    except PackageNotInstalledError as error:
+        raise PackageNotInstalledError(
+            error.message, hint=f"{error.hint} (to add it: `kaa install {spec.text}`)"
+        ) from None
+
+
+def check_update(texts: Sequence[str], everything: bool, frozen: bool) -> None:
+    """Raise :class:`RequestError` for an update that says nothing, or two things at once."""
+    if everything and texts:
+        raise RequestError("--all names all packages already", hint="leave out --all or the names")
+    if not (everything or texts):
+        raise RequestError(
+            "nothing was asked for", hint="name at least one package, or add --all for all of them"
+        )
+    if everything and frozen:
+        raise RequestError(
+            "--all and --freeze-installed leave nothing to do", hint="give one of them"
+        )
