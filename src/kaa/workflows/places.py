@@ -13,6 +13,7 @@ from kaa.sources.conda import CondaChannels
 from kaa.sources.part import Names, OwnNames
 from kaa.sources.project_names import ProjectNames
 from kaa.sources.target import host_subdir, known_subdir
+from kaa.workflows.reachability import while_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,8 @@ async def survey_sources(supply: Supply, spec: Spec, options: SolveOptions) -> P
     place = Place(supply, sources, platform)
     if not place.channels:
         return place
-    place = replace(place, channel_names=await place.conda().names())
+    names = await while_reachable(place.conda().names(), place.channels, supply)
+    place = replace(place, channel_names=names)
     if place.index is None:
         return place
     mapping = await supply.catalog.mapping()

@@ -19,6 +19,7 @@ from kaa.sources.offers import preference
 from kaa.sources.target import known_subdir
 from kaa.workflows.graph import Tree, grow
 from kaa.workflows.places import Place, survey_sources
+from kaa.workflows.reachability import while_reachable
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ async def needed_remotely(
         for channel in place.channels:
             conda = place.conda(channel)
             try:
-                dependents = await conda.gateway.who_needs(
+                asking = conda.gateway.who_needs(
                     [conda.rattler_source(channel)], conda.subdirs, target
                 )
+                dependents = await while_reachable(asking, [channel], supply)
             except GatewayError as error:
                 raise await place.conda().failure(error) from None
             for dependent in dependents:

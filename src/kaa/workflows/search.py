@@ -71,8 +71,9 @@ async def search(request: SearchRequest, layout: Layout, progress: Progress) -> 
     :class:`~kaa.model.errors.SourceError` when a source cannot be reached: it is never skipped.
     """
     query = _parse(request.text)
-    priority = Priority(request.options.priority or Priority.STRICT.value)
     async with open_supply(layout, request.options, progress) as supply:
+        wanted = request.options.priority
+        priority = Priority(wanted) if wanted else supply.configuration.channel_priority
         place = await survey_sources(supply, query.spec, request.options)
         if query.glob is not None:
             packages, total, notes = await _by_glob(query, place, request)
