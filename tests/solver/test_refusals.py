@@ -37,7 +37,8 @@ def refusal(universe: Universe, *specs: str, pythons: tuple[str, ...] = ("3.12.1
     text = f"{error.message}\n{error.cause}"
     assert not ARTEFACTS.search(text), text
     assert error.hint
-    assert len((error.cause or "").splitlines()) <= 16
+    assert 1 + len(f"{error.cause}\n{error.hint}".splitlines()) <= 15
+    assert error.explanation is not None or isinstance(error, NoInterpreterError)
     return error
 
 
@@ -59,7 +60,9 @@ def test_unknown_dependency_deep_in_the_tree(universe: Universe) -> None:
     universe.add("middle", "1", "missing-thing>=2")
     error = refusal(universe, "top")
     assert isinstance(error, ConflictError)
-    assert "not on the index: missing-thing" in str(error.cause)
+    assert "middle 1 needs missing-thing >=2, which no source has" in str(error.cause)
+    assert error.explanation is not None
+    assert [one.name for one in error.explanation.missing] == ["missing-thing"]
 
 
 @pytest.mark.parametrize("specs", [["numpy>5"], ["numpy<2", "numpy>2"], ["numpy==1.0", "numpy==2"]])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ENOUGH = (4.0, 0.5)
 _MOST = (8.0, 1.5)
 """How long an explanation may take: so many times as long as the refusal took, and never less than
-so many seconds. After the first a single fix is enough, after the second what is known has to do."""
+so many seconds. After the first one fix is enough, after the second what is known has to do."""
 _LONGEST = 20.0
 """Seconds that it may take at the most."""
 
@@ -85,11 +85,13 @@ class Inquiry:
         """Return a minimal conflict among ``terms``, which were refused."""
         named = names(read_refusal(refusal.text))
         # A spec that names a source also gives access to it, so that others may have an answer
-        # only beside it: it always stays.
+        # only beside it: it always stays, unless such specs have none among themselves.
         fixed = [term for term in terms if term.spec and term.spec.source and not term.pin]
         free = [term for term in terms if term not in fixed]
-        if not free:
-            fixed, free = [], list(terms)
+        if fixed and (not free or not await self._solvable(fixed)):
+            refusal = self._refusals.get(frozenset(fixed), refusal)
+            named = names(read_refusal(refusal.text))
+            fixed, free = [], fixed
         likely = [term for term in free if term.name in named or term.spec is None]
 
         async def solvable(chosen: Sequence[Term]) -> bool:

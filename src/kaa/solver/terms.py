@@ -47,9 +47,11 @@ class Term:
 
 def terms_of(scene: Scene) -> tuple[Term, ...]:
     """Return the terms of a request, in its order."""
-    specs = [Term(root.name, root.spec) for root in scene.roots]
-    pins = [Term(root.name, root.spec, pin=True) for root in scene.pins]
-    frozen = [Term("", None)] if scene.request.frozen and scene.request.installed else []
+    request = scene.request
+    # A root's own spec may say more than what was typed: the source that was found to provide it.
+    specs = [Term(root.name, s) for s, root in zip(request.specs, scene.roots, strict=True)]
+    pins = [Term(root.name, s, pin=True) for s, root in zip(request.pins, scene.pins, strict=True)]
+    frozen = [Term("", None)] if request.frozen and request.installed else []
     return tuple(dict.fromkeys([*specs, *pins, *frozen]))
 
 
