@@ -1,91 +1,112 @@
-"""Two contestants do the same work in turns, each measured as whole processes."""
+"""Contestants do the same work in turns, each measured as whole processes."""
 
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class BenchError(Exception):
     """The measurement cannot be made, or would mean nothing."""
 
 
+class AbsentError(BenchError):
+    """What is measured on is not there: the rows are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run: seconds from start to end, seconds of CPU time of all its processes, bytes of
+    memory that the largest of them had at its most, and what the last one printed."""
+
+    seconds: float
+    cpu: float
+    memory: int = 0
+    printed: str = ""
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures."""
+        return {"seconds": self.seconds, "cpu": self.cpu, "memory": self.memory}
+
+
+Samples = tuple[Sample, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run, with its whole environment."""
+    """A program to run, with its whole environment and what it reads from standard input."""
 
     arguments: tuple[str, ...]
     environ: Mapping[str, str]
+    stdin: str = ""
 
     def run(self) -> str:
         """Run it and return what it printed. Raises :class:`BenchError` when it fails."""
-        done = subprocess.run(
-            self.arguments, env=dict(self.environ), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise BenchError(f"{' '.join(self.arguments)} failed:\n{done.stderr or done.stdout}")
-        return done.stdout
+        return self.measured().printed
+
+    def measured(self) -> Sample:
+        """Run it and return what that took. Raises :class:`BenchError` when it fails."""
+        # Files and not pipes, so that nothing has to be read while it runs.
+        with (
+            tempfile.TemporaryFile("w+") as given,
+            tempfile.TemporaryFile("w+", errors="replace") as out,
+            tempfile.TemporaryFile("w+", errors="replace") as err,
+        ):
+            given.write(self.stdin)
+            given.seek(0)
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                self.arguments, env=dict(self.environ), stdin=given, stdout=out, stderr=err
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+            for stream in (out, err):
+                stream.seek(0)
+            printed = out.read()
+            if process.returncode:
+                why = err.read() or printed or f"exit code {process.returncode}"
+                raise BenchError(f"{' '.join(self.arguments)} failed:\n{why}")
+        memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return Sample(seconds, usage.ru_utime + usage.ru_stime, memory, printed)
 
 
 Work = Callable[[int], Sequence[Command]]
 """The commands that do the work, given the number of the repetition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One run: seconds from start to end, and seconds of CPU time of all its processes."""
-
-    seconds: float
-    cpu: float
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The samples of both contestants for one piece of work."""
-
-    ours: tuple[Sample, ...]
-    theirs: tuple[Sample, ...]
-
-    @property
-    def ratio(self) -> float:
-        """Our median time divided by theirs."""
-        return median(self.ours) / median(self.theirs)
-
-    @property
-    def excess(self) -> float:
-        """Our median time minus theirs, in seconds."""
-        return median(self.ours) - median(self.theirs)
-
-
-def median(samples: Sequence[Sample]) -> float:
+def median(samples: Samples) -> float:
     """Return the median time in seconds."""
     return statistics.median(sample.seconds for sample in samples)
 
 
-def compete(ours: Work, theirs: Work, repetitions: int) -> Result:
-    """Let both do their work ``repetitions`` times, in turns, so that noise hits both alike."""
-    pairs = [(_measure(ours(n)), _measure(theirs(n))) for n in range(repetitions)]
-    return Result(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
+def median_cpu(samples: Samples) -> float:
+    """Return the median CPU time in seconds."""
+    return statistics.median(sample.cpu for sample in samples)
+
+
+def compete(contestants: Mapping[str, Work], repetitions: int) -> dict[str, Samples]:
+    """Let all do their work ``repetitions`` times, in turns, so that noise hits them alike."""
+    rounds = [
+        {name: _measure(work(number)) for name, work in contestants.items()}
+        for number in range(repetitions)
+    ]
+    return {name: tuple(each[name] for each in rounds) for name in contestants}
 
 
 def _measure(commands: Sequence[Command]) -> Sample:
     # What the run before left to be written would otherwise be written during this one.
     os.sync()
-    cpu, started = _cpu_of_children(), time.perf_counter()
-    for command in commands:
-        command.run()
-    return Sample(time.perf_counter() - started, _cpu_of_children() - cpu)
-
-
-def _cpu_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    samples = [command.measured() for command in commands]
+    return Sample(
+        sum(sample.seconds for sample in samples),
+        sum(sample.cpu for sample in samples),
+        max(sample.memory for sample in samples),
+        samples[-1].printed,
+    )

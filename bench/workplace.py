@@ -1,4 +1,4 @@
-"""A place of its own for kaa and uv: directories, variables, and the commands that are measured.
+"""A place of its own for kaa and its peers: directories, variables and commands to measure.
 
 Nothing of the user's is read or written: homes, caches and data directories are temporary, and
 pip's and uv's settings are left out for both contestants but for certificates and proxies.
@@ -13,11 +13,14 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from contest import BenchError, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PACKAGES = ("pandas", "scikit-learn", "matplotlib", "jupyterlab")
 _IMPORTS = "import pandas, sklearn, matplotlib, jupyterlab"
@@ -33,9 +36,13 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """The two programs, the interpreter that both use, and the directory they work in."""
+    """The two programs, the interpreter that both use, and the directory they work in.
+
+    ``channels`` is a directory with channels that are made once and kept.
+    """
 
     root: Path
+    channels: Path
     kaa: tuple[str, ...]
     uv: str
     interpreter: Path
@@ -54,7 +61,7 @@ class Workplace:
     def kaa_create(self, kaa_root: str, name: str) -> Command:
         """Return the creation of an environment with :data:`PACKAGES`."""
         specs = (self.python_spec, *PACKAGES)
-        return self.kaa_command(kaa_root, "create", "-y", "-q", "-n", name, *specs)
+        return self.kaa_command(kaa_root, "create", "-y", "-q", "-n", name, "-c", "pypi", *specs)
 
     def uv_create(self, cache: str, name: str) -> tuple[Command, ...]:
         """Return the same with uv: its own defaults, with the same interpreter."""
@@ -66,9 +73,23 @@ class Workplace:
             Command((self.uv, *install), environ),
         )
 
+    def uv_compile(self, cache: str, python: Path, requirements: str) -> Command:
+        """Return uv's solve of ``requirements`` (lines, PEP 508) for the interpreter ``python``."""
+        environ = self._environ() | {"UV_CACHE_DIR": str(self.root / cache)}
+        arguments = (self.uv, "pip", "compile", "-q", "--python", str(python), "-")
+        return Command(arguments, environ, requirements)
+
     def plain(self, *arguments: str) -> Command:
         """Return any other program, in the same surroundings."""
         return Command(arguments, _environment(self.root))
+
+    def plan(self, kaa_root: str, *arguments: str) -> list[dict[str, Any]]:
+        """Return the packages that ``kaa create`` with ``arguments`` would install."""
+        command = ("create", "--dry-run", "--json", "-y", "-n", "probe", *arguments)
+        found: list[dict[str, Any]] = json.loads(self.kaa_command(kaa_root, *command).run())[
+            "plan"
+        ]["add"]
+        return found
 
     def _environ(self) -> dict[str, str]:
         return _environment(self.root) | ({"HTTPS_PROXY": self.proxy} if self.proxy else {})
@@ -91,7 +112,7 @@ class Workplace:
         return self.kaa_command(kaa_root, "run", "-n", name, "python", "-c", program)
 
 
-def find_workplace(root: Path) -> Workplace:
+def find_workplace(root: Path, channels: Path) -> Workplace:
     """Find kaa, uv and an interpreter. Raises :class:`BenchError` when one is missing."""
     command = _beside_python("kaa")
     kaa = (command,) if command else (sys.executable, "-m", "kaa")
@@ -100,21 +121,29 @@ def find_workplace(root: Path) -> Workplace:
     uv = _beside_python("uv") or shutil.which("uv")
     if uv is None:
         raise BenchError("uv was found neither beside this Python nor on PATH")
+    place = Workplace(root, channels, kaa, uv, Path(sys.executable), "python")
     try:
-        version, interpreter = _interpreter(root, kaa, "python=3.12")
+        version, interpreter = _interpreter(place, "python=3.12")
     except BenchError:  # not on this machine; what is wrong with kaa shows below
-        version, interpreter = _interpreter(root, kaa, "python")
+        version, interpreter = _interpreter(place, "python")
     minor = ".".join(version.split(".")[:2])
-    return Workplace(root, kaa, uv, interpreter, f"python={minor}")
+    return replace(place, interpreter=interpreter, python_spec=f"python={minor}")
 
 
-def _interpreter(root: Path, kaa: tuple[str, ...], spec: str) -> tuple[str, Path]:
+def _interpreter(place: Workplace, spec: str) -> tuple[str, Path]:
     """Return version and path of the interpreter that kaa takes for ``spec``."""
-    environ = _environment(root) | {"KAA_ROOT": str(root / "probe")}
-    arguments = (*kaa, "create", "--dry-run", "--json", "-y", "-n", "probe", spec)
-    plan: dict[str, Any] = json.loads(Command(arguments, environ).run())["plan"]
-    python = next(package for package in plan["add"] if package["name"] == "python")
-    return python["version"], Path(url2pathname(urlsplit(python["url"]).path))
+    python = python_of(place.plan("probe", "-c", "pypi", spec))
+    return python["version"], path_of(python)
+
+
+def python_of(plan: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the Python among the packages of a plan."""
+    return next(package for package in plan if package["name"] == "python")
+
+
+def path_of(python: dict[str, Any]) -> Path:
+    """Return the path of a Python of this machine."""
+    return Path(url2pathname(urlsplit(python["url"]).path))
 
 
 def _environment(root: Path) -> dict[str, str]:

@@ -1,0 +1,53 @@
+"""Commands that take milliseconds, against the start of a process."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from contest import Samples, compete
+from table import Group, Row, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workplace import Workplace
+
+_ROOT = "small"
+"""The root directory of kaa; it has the environment ``demo``."""
+_DEMO = "demo"
+_TRUE = (shutil.which("true") or "true",)
+_PYTHON = (sys.executable, "-c", "pass")
+SHORT = 4
+"""How many times more often what takes milliseconds is repeated."""
+
+
+def _measure(
+    arguments: tuple[str, ...], other: tuple[str, ...]
+) -> Callable[[Workplace, int], dict[str, Samples]]:
+    def measure(place: Workplace, repetitions: int) -> dict[str, Samples]:
+        if not (place.root / _ROOT).exists():
+            place.kaa_create(_ROOT, _DEMO).run()
+        return compete(
+            {
+                "kaa": lambda _: [place.kaa_command(_ROOT, *arguments)],
+                "other": lambda _: [place.plain(*other)],
+            },
+            repetitions * SHORT,
+        )
+
+    return measure
+
+
+def _group(name: str, arguments: tuple[str, ...], against: str, limit: float) -> Group:
+    row = Row(name, f"kaa {' '.join(arguments)}", against, limit, Unit.EXCESS)
+    other = _TRUE if against == "true" else _PYTHON
+    return Group(name, "start", (row,), _measure(arguments, other))
+
+
+GROUPS = (
+    _group("run", ("run", "-n", _DEMO, "true"), "true", 0.070),
+    _group("help", ("--help",), "python -c pass", 0.100),
+    _group("list", ("env", "list"), "python -c pass", 0.100),
+)
