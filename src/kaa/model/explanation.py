@@ -146,8 +146,9 @@ class Explanation:
 
     def cause_lines(self, limit: int = LINES) -> list[str]:
         """Return who demanded what and how it meets, in at most ``limit`` lines."""
-        lines = [*_demands(self.conflict), *self.reasons]
-        return shortened(lines, limit)
+        typed = len(self.conflict) == 1 and self.conflict[0].origin == "you asked"
+        demands = [] if typed and self.reasons else _demands(self.conflict)
+        return shortened([*demands, *self.reasons], limit)
 
     def lines(self, limit: int = LINES) -> list[str]:
         """Return the whole explanation in at most ``limit`` lines."""

@@ -14,7 +14,12 @@ from kaa.model.errors import ConflictError, SolveError
 from kaa.model.explanation import LINES, Explanation, MissingName, MissingVirtualPackage
 from kaa.model.package import source_of_channel
 from kaa.solver.inquiry import Inquiry
-from kaa.solver.missing import no_matching_version, unknown_names, without_version
+from kaa.solver.missing import (
+    no_matching_version,
+    rejections,
+    unknown_names,
+    without_version,
+)
 from kaa.solver.reasons import Facts, missing_names, reasons
 from kaa.solver.refusal import Says
 from kaa.solver.relaxations import hidden_names, promised
@@ -29,6 +34,10 @@ if TYPE_CHECKING:
     from kaa.solver.request import Catalog
     from kaa.solver.solve import Refusal
     from kaa.solver.terms import Term
+
+
+_REJECTIONS = 2
+"""The most reasons that are given for not using versions of one project."""
 
 
 async def explain(refusal: Refusal, catalog: Catalog, attempt: Attempt, took: float) -> SolveError:
@@ -68,6 +77,7 @@ async def _reasons(inquiry: Inquiry, clash: Clash) -> tuple[str, ...]:
             demands.setdefault(term.name, []).append(term)
     top = {node.name for node in clash.nodes}
     unclear = {*missing_names(clash.nodes), *hidden_names(clash.nodes)}
+    unclear |= {node.name for node in clash.nodes if node.says is Says.UNFULFILLED}
     available = {
         name: await inquiry.shelves.available(name)
         for name in sorted(unclear)
@@ -77,9 +87,15 @@ async def _reasons(inquiry: Inquiry, clash: Clash) -> tuple[str, ...]:
         {name: [term.constraint for term in own] for name, own in demands.items()},
         {name: version for name, version, _ in map(split, inquiry.request.virtual_packages)},
         available,
+        {name: lines for name in missing_names(clash.nodes) if (lines := _rejected(clash, name))},
         lambda url: _source_name(inquiry, url),
     )
     return reasons(clash.nodes, facts)
+
+
+def _rejected(clash: Clash, name: str) -> list[str]:
+    project = clash.refusal.source.projects.get(name) if clash.refusal.source else None
+    return rejections(project, list(project.rejected), _REJECTIONS) if project else []
 
 
 def _source_name(inquiry: Inquiry, url: str) -> str:
@@ -126,7 +142,12 @@ def _conflict(inquiry: Inquiry, clash: Clash, explanation: Explanation) -> Confl
 
 def _no_fix(inquiry: Inquiry, clash: Clash) -> str:
     asked = [term for term in clash.terms if term.restricts]
-    what = f"loosen {_texts(asked, ' or ')}" if asked else "ask for fewer packages at once"
+    if asked:
+        what = f"loosen {_texts(asked, ' or ')}"
+    elif len(clash.terms) > 1:
+        what = f"do without {_texts(clash.terms, ' or ')}"
+    else:
+        what = "another channel (`-c`) or another platform may have what it needs"
     return what if inquiry.out_of_time else f"no change that was tried solves it; {what}"
 
 

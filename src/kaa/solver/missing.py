@@ -39,8 +39,9 @@ class Shelves:
         self._catalog = catalog
         self._channels: dict[Source, frozenset[str]] = {}
 
-    async def holders(self, name: str) -> tuple[Source, ...]:
-        """Return the sources of the request that have the solver's ``name``, in their order.
+    async def holders(self, name: str) -> tuple[tuple[Source, str], ...]:
+        """Return the sources of the request that have the solver's ``name``, in their order, and
+        what each of them calls it.
 
         Package indexes are asked for well-known projects and for those that are known to be the
         conda package of this name only: a private package's name is nobody's business, and
@@ -49,11 +50,10 @@ class Shelves:
         found = []
         for source in self._scene.request.sources:
             if source.kind is Kind.CONDA:
-                there = name in await self._names(source)
-            else:
-                there = source.kind is Kind.PYPI and await self._on_index(name)
-            if there:
-                found.append(source)
+                if name in await self._names(source):
+                    found.append((source, name))
+            elif source.kind is Kind.PYPI and await self._on_index(name):
+                found.append((source, self._project(name)))
         return tuple(found)
 
     async def available(self, name: str) -> str | None:
@@ -84,8 +84,11 @@ class Shelves:
             self._channels[source] = await self._scene.channels.names([source])
         return self._channels[source]
 
+    def _project(self, name: str) -> str:
+        return self._scene.names.project(name) or normalise(name)
+
     async def _releases(self, name: str) -> list[str]:
-        project = self._scene.names.project(name) or name
+        project = self._project(name)
         try:
             releases = await self._catalog.index.releases(project)
         except KaaError:  # an explanation must not fail for want of a detail
@@ -96,7 +99,7 @@ class Shelves:
         part = self._scene.part
         if part is not None and part.provides(name):
             return bool(await self._releases(name))
-        project = self._scene.names.project(name) or normalise(name)
+        project = self._project(name)
         mapping = await self._catalog.mapping() or {}
         known = project in (mapping.get(name) or ()) or project in well_known_projects()
         return known and bool(await self._releases(name))
@@ -245,15 +248,20 @@ def no_matching_version(name: str, asked: str, versions: Sequence[str]) -> Solve
     )
 
 
-def _no_wheel(
-    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[str]
-) -> SolveError:
+def rejections(project: Project, versions: Sequence[str], most: int = _SHOWN) -> list[str]:
+    """Return why ``versions`` of a project cannot be used, a line for each reason."""
     reasons: dict[str, list[str]] = {}
     for version in versions:
         reasons.setdefault(project.rejected.get(version, "it was not offered"), []).append(version)
-    lines = [f"{_some(versions)}: {reason}" for reason, versions in list(reasons.items())[:_SHOWN]]
+    return [f"{_some(versions)}: {reason}" for reason, versions in list(reasons.items())[:most]]
+
+
+def _no_wheel(
+    project: Project, asked: str, versions: Sequence[str], pythons: Sequence[str]
+) -> SolveError:
+    lines = rejections(project, versions)
     minors = ", ".join(dict.fromkeys(".".join(python.split(".")[:2]) for python in pythons))
-    if any("requires Python" in reason for reason in reasons):
+    if any("requires Python" in line for line in lines):
         hint = "ask for another version of Python or of the package"
     else:
         hint = "ask for another version, or for another Python"

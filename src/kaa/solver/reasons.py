@@ -32,13 +32,14 @@ class Facts:
 
     ``demands`` are those that put a version on a package, by its name; ``virtual`` the versions of
     the target's virtual packages; ``available`` says for names that the solver found no candidates
-    of what the sources have (``1.0 to 2.3 in conda-forge``), None for nothing at all;
-    ``source_of`` is what people call a channel's URL.
+    of what the sources have (``1.0 to 2.3 in conda-forge``), None for nothing at all; ``rejected``
+    why they cannot be used; ``source_of`` is what people call a channel's URL.
     """
 
     demands: Mapping[str, Sequence[Constraint]]
     virtual: Mapping[str, str]
     available: Mapping[str, str | None]
+    rejected: Mapping[str, Sequence[str]]
     source_of: Callable[[str], str]
 
 
@@ -73,6 +74,7 @@ def reasons(nodes: Sequence[Node], facts: Facts) -> tuple[str, ...]:
     ordered = sorted(claims.items(), key=lambda item: not item[1].blocked)
     lines = [_claim_line(key, claim, facts, contested) for key, claim in ordered]
     lines += [_excluded_line(*key, versions, facts) for key, versions in excluded.items()]
+    lines += [f"{name} {line}" for name in facts.rejected for line in facts.rejected[name]]
     return tuple(dict.fromkeys([*others, *lines]))
 
 
@@ -96,9 +98,16 @@ def _add_root(node: Node, facts: Facts, lines: dict[str, None]) -> None:
         else:
             available = facts.available.get(node.name)
             there = f" (there is {available})" if available else ""
-            lines[f"no source has {asked.strip()}{there}"] = None
+            if node.name in facts.rejected and not facts.demands.get(node.name):
+                lines[f"no version of {name} can be used{there}"] = None
+            else:
+                lines[f"no source has {asked.strip()}{there}"] = None
     elif node.says is Says.LOCKED:
         lines[f"{name} {node.rest} is installed and may not change"] = None
+    elif node.says is Says.UNFULFILLED and node.name in facts.demands:
+        available = facts.available.get(node.name)
+        there = f" (there is {available})" if available else ""
+        lines[f"{name} has to be {_said(facts.demands[node.name])}{there}"] = None
     elif node.says is Says.UNKNOWN:
         lines[node.rest] = None
     elif any(child.says is Says.COLLIDES for child in node.children):

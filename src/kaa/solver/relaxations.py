@@ -34,12 +34,13 @@ def relaxations(
     request: SolveRequest,
     conflict: Sequence[Term],
     nodes: Sequence[Node],
-    holders: Mapping[str, Sequence[Source]],
+    holders: Mapping[str, Sequence[tuple[Source, str]]],
 ) -> list[Relaxation[SolveRequest]]:
     """Return the changes, those that give up something at the end.
 
     ``nodes`` are the solver's account of the conflict; ``holders`` are the sources that have a
-    name, in the request's order. A change of Python comes after those of other packages.
+    name, in the request's order, with what it is called there. A change of Python comes after
+    those of other packages.
     """
     # Python last, because everything else hangs on it
     ordered = sorted(conflict, key=lambda term: term.name == "python")
@@ -56,7 +57,7 @@ def relaxations(
                 Change(spec.text, None, _origin(spec)), _Swap(spec, None), term, last_resort=True
             )
             for term, spec in specs
-            if term.name != "python"
+            if term.name != "python" and len(request.specs) > 1
         ),
     ]
     return list({relaxation.change: relaxation for relaxation in reversed(found)}.values())[::-1]
@@ -99,28 +100,31 @@ def _any_version(
 
 
 def _elsewhere(
-    term: Term, spec: Spec, holders: Mapping[str, Sequence[Source]]
+    term: Term, spec: Spec, holders: Mapping[str, Sequence[tuple[Source, str]]]
 ) -> Iterator[Relaxation[SolveRequest]]:
     if term.name == "python":
         return
-    sources = [source for source in holders.get(term.name, ()) if source.kind is not Kind.HOST]
+    there = [pair for pair in holders.get(term.name, ()) if pair[0].kind is not Kind.HOST]
     if spec.source is None:
-        sources = sources[1:]  # the first one is who provides it
+        there = there[1:]  # the first one is who provides it
     plain = spec.text.rpartition("::")[2].strip() if spec.source else spec.text.strip()
-    for source in sources:
+    for source, name in there:
         if source.name != spec.source:
-            yield from _instead(term, spec, f"{source.name}::{plain}")
+            renamed = name + plain[len(spec.name) :] if name != term.name else plain
+            yield from _instead(term, spec, f"{source.name}::{renamed}")
 
 
 def _other_provider(
-    request: SolveRequest, nodes: Sequence[Node], holders: Mapping[str, Sequence[Source]]
+    request: SolveRequest,
+    nodes: Sequence[Node],
+    holders: Mapping[str, Sequence[tuple[Source, str]]],
 ) -> Iterator[Relaxation[SolveRequest]]:
     """Yield other sources for what nobody asked for by name, but something needs."""
     asked = {spec.name for spec in request.specs}
     for name in hidden_names(nodes):
-        for source in holders.get(name, ())[1:]:
+        for source, own in holders.get(name, ())[1:]:
             if name not in asked and source.kind is not Kind.HOST:
-                text = f"{source.name}::{name}"
+                text = f"{source.name}::{own}"
                 yield Relaxation(Change(None, text), _Swap(None, parse_spec(text)), name, name)
 
 

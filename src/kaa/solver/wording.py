@@ -29,8 +29,13 @@ def version_words(rest: str) -> str:
         text = f"{version} {build}" if version == "*" else version
     if text in _ANY:
         return ""
+    # what PEP 440 leaves out of `>1.0`, said for the solver
+    text = re.sub(r",?!=[^,|\s]*\.?post\.?\*", "", text).lstrip(",")
     # `<2.0a0` is how conda-build writes "below 2.0 and its pre-releases"
-    return readable_specs(re.sub(r"<(\d+(?:\.\d+)*?)(?:\.0)*\.?a0\b", r"<\1", text))
+    text = readable_specs(re.sub(r"<(\d+(?:\.\d+)*?)(?:\.0)*\.?a0\b", r"<\1", text))
+    if "|" in text:
+        return text
+    return ",".join(sorted(text.split(","), key=lambda term: "><!".find(term[0])))
 
 
 def _condition(match: re.Match[str]) -> str:
