@@ -44,6 +44,8 @@ def isolated(
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(home / "etc" / "xdg"))
     monkeypatch.setenv("KAA_ROOT", str(tmp_path / "kaa"))
+    monkeypatch.setenv("KAA_CHANNELS", "pypi")  # conda-forge would be asked for, too
+    monkeypatch.setenv("KAA_NAME_MAPPING", "none")
     # The machine's own files are in /etc, which no other variable moves.
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("UV_NO_CONFIG", "1")

@@ -29,9 +29,9 @@ def _complete_packages(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     from kaa.environments.records import installed_names
-    from kaa.store.layout import default_layout
+    from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import find_environment
 
     name, prefix = one_of_or_active(context.params.get("name"), context.params.get("prefix"))
-    names = installed_names(find_environment(default_layout(), name, prefix).current)
+    names = installed_names(find_environment(this_layout(), name, prefix).current)
     return [CompletionItem(each) for each in names if each.startswith(incomplete)]

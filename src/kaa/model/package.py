@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 HOST = "host"
@@ -10,6 +11,7 @@ PYPI = "pypi"
 """The source of Python package indexes."""
 
 _SCHEME = "kaa://"
+_SUBDIR = re.compile(r"(linux|osx|win|freebsd|emscripten|wasi|zos)-\w+")
 
 
 def channel_url(source: str) -> str:
@@ -26,6 +28,10 @@ def source_of_channel(channel: str) -> str:
     if channel.startswith(_SCHEME):
         return channel[len(_SCHEME) :].rstrip("/")
     parts = [part for part in channel.rstrip("/").split("/") if part]
+    if len(parts) > 1 and (parts[-1] == "noarch" or _SUBDIR.fullmatch(parts[-1])):
+        parts.pop()  # conda's own records name the subdir, too
+    if "label" in parts[-2:-1]:
+        return "/".join(parts[-3:])
     return parts[-1] if parts else channel
 
 

@@ -28,8 +28,9 @@ class Configuration:
     ``custom_channels`` names to what comes before them in their URL and ``custom_multichannels``
     names to channels (conda's ways). ``mirrors`` maps channels to URLs that are asked instead.
     ``ssl_verify`` is whether certificates are verified, or the bundle or directory to do it
-    with. ``exclude_newer`` has a time zone; ``timeout`` and ``connect_timeout`` are in seconds;
-    ``None`` is: not configured.
+    with. ``name_mapping`` is where PyPI's names of conda packages are published, empty for the
+    usual place and ``none`` to do without. ``exclude_newer`` has a time zone; ``timeout`` and
+    ``connect_timeout`` are in seconds; ``None`` is: not configured.
 
     ``origins`` says by the names of these attributes which files or variables decided.
     """
@@ -52,6 +53,7 @@ class Configuration:
     track_features: tuple[str, ...] = ()
     add_pip: bool = False
     exclude_newer: datetime | None = None
+    name_mapping: str = ""
     no_build: bool = False
     only_tar_bz2: bool = False
     subdir: str | None = None

@@ -75,6 +75,7 @@ KEYS = (
     Key("track_features", values.read_texts, "track-features", ("track_features",)),
     Key("add_pip", values.read_flag, "add-pip", ("add_pip_as_python_dependency",)),
     Key("exclude_newer", values.read_moment, "exclude-newer", (), "KAA_EXCLUDE_NEWER"),
+    Key("name_mapping", values.read_text, "name-mapping", (), "KAA_NAME_MAPPING", expands=True),
     Key("no_build", values.read_flag, "no-build"),
     Key("only_tar_bz2", values.read_flag, "only-tar-bz2", ("use_only_tar_bz2",)),
     Key("subdir", values.read_text, "platform", ("subdir",)),

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from kaa.model.distribution import IndexFile
     from kaa.solver.specs import Spec
-    from kaa.sources.index import ProjectIndex
-    from kaa.sources.metadata import MetadataReader
     from kaa.sources.builds import Builder
     from kaa.sources.direct_distribution import DirectDistribution
+    from kaa.sources.index import ProjectIndex
+    from kaa.sources.metadata import MetadataReader
     from kaa.store.host_python import HostPython
 
 
@@ -31,7 +31,7 @@ class SolveRequest:
     in the answer without asking for it; ``installed`` records stay where they can, with
     ``frozen`` in any case; ``direct`` are distributions of URLs and paths by project (PEP 503);
     records that are younger than ``exclude_newer`` do not count; ``loosened`` are names that every
-    source may provide, although the priority is strict.
+    source may provide, although the priority is strict; ``add_pip`` brings pip along with Python.
     """
 
     specs: tuple[Spec, ...]
@@ -45,6 +45,7 @@ class SolveRequest:
     direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
     exclude_newer: datetime | None = None
     loosened: frozenset[str] = frozenset()
+    add_pip: bool = False
 
     @property
     def channels(self) -> tuple[Source, ...]:

@@ -246,6 +246,7 @@ async def _ask(
         channel_priority=priority,
         exclude_newer=request.exclude_newer,
         constraints=constraints,
+        add_pip_as_python_dependency=request.add_pip,
     )
     try:
         if source is None:

@@ -81,7 +81,7 @@ def readable_specs(text: str) -> str:
     text = re.sub(r"(\S+) (\S+)\[extras=\[([^\]]*)\]\]", r"\1[\3] \2", text)
     text = re.sub(r">=([0-9][^,|\s]*?)\.0\.0\.0\.1dev(?:,!=[0-9a-z.!]+post\*)*", r">\1", text)
     text = re.sub(r"<([0-9][^,|\s]*?)\.0\.0\.0\.1dev", r"<=\1", text)
-    return re.sub(r"([<>]=?[0-9][^,|\s]*?)(?:\+dev|dev|a0)(?=[,|\s)\]]|$)", r"\1", text)
+    return re.sub(r"([<>]=?[0-9][^,|\s]*?)(?:\+dev|\.?dev|\.?a0)(?=[,|\s)\]]|$)", r"\1", text)
 
 
 @lru_cache(maxsize=4096)

@@ -43,14 +43,14 @@ def question(
     """Return the question to the solver.
 
     What the options leave open the ``configuration`` decides: channel priority, pinned packages
-    (beside ``pins``), the youngest records that count. Raises :class:`RequestError` for options
-    that make no sense.
+    (beside ``pins``), the platform, the youngest records that count. Raises
+    :class:`RequestError` for options that make no sense.
     """
     configuration = configuration or Configuration()
     priority = configuration.channel_priority
     pinned = configuration.origin("pinned") or "the settings"
     pins += tuple(parse_spec(text, f"pinned in {pinned}") for text in configuration.pinned)
-    platform = options.platform or host_subdir()
+    platform = options.platform or configuration.subdir or host_subdir()
     known_subdir(platform)
     overrides = dict(parse_override(text) for text in options.overrides)
     return SolveRequest(
@@ -64,6 +64,7 @@ def question(
         options.frozen,
         direct or {},
         _moment(options.exclude_newer) or configuration.exclude_newer,
+        add_pip=configuration.add_pip,
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kaa.model.options import Dependencies
 from kaa.model.package import HOST, source_of_channel
@@ -23,13 +23,14 @@ from kaa.sources.conda import open_gateway
 from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
-from kaa.sources.name_mapping import load_mapping
-from kaa.sources.rattler_client import check_reachable, open_rattler_client
+from kaa.sources.name_mapping import MAPPING_URL, load_mapping
+from kaa.sources.rattler_client import open_rattler_client
 from kaa.store.locks import at_work
 from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
+from kaa.workflows.reachability import while_reachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from rattler import Client as RattlerClient
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from kaa.solver.specs import Spec
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
+
+
+_NO_MAPPING = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,12 @@ async def open_supply(
                 return await asyncio.to_thread(find_host_pythons, layout)
 
             async def mapping() -> Mapping[str, list[str] | None] | None:
-                return await load_mapping(client, layout.metadata, offline=settings.offline)
+                place = configuration.name_mapping
+                if place == _NO_MAPPING:
+                    return None
+                return await load_mapping(
+                    client, layout.metadata, offline=settings.offline, url=place or MAPPING_URL
+                )
 
             catalog = Catalog(
                 gateway=open_gateway(layout.metadata, channel_client, offline=settings.offline),
@@ -122,32 +131,9 @@ async def open_supply(
 async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
     """Return the answer of :func:`~kaa.solver.solve.solve`, and end the progress of asking."""
     try:
-        return await _unless_unreachable(solve(request, supply.catalog), request, supply)
+        return await while_reachable(solve(request, supply.catalog), request.channels, supply)
     finally:
         progress.finish(Phase.METADATA)
-
-
-async def _unless_unreachable(
-    solving: Coroutine[Any, Any, Solution], request: SolveRequest, supply: Supply
-) -> Solution:
-    """Await a solve as long as its channels can be reached.
-
-    rattler's gateway waits for 30 seconds for a host that is silent, and for ever for one that
-    accepts a connection and then says nothing.
-    """
-    task = asyncio.ensure_future(solving)
-    probing = asyncio.ensure_future(
-        check_reachable(request.channels, supply.configuration, supply.settings)
-    )
-    try:
-        await asyncio.wait([task, probing], return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            await probing  # raises, if it is for that that it is over
-        return await task
-    finally:
-        for each in (task, probing):
-            each.cancel()
-        await asyncio.gather(task, probing, return_exceptions=True)
 
 
 async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
