@@ -25,7 +25,9 @@ from kaa.environments.records import (
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
 from kaa.model.options import SolveOptions
+from kaa.model.package import source_of_channel
 from kaa.model.plan import Plan
+from kaa.model.source import Kind
 from kaa.store.disk import check_writable
 from kaa.store.locks import locked
 from kaa.transaction.carry import carry_over
@@ -34,10 +36,19 @@ from kaa.transaction.fetch import is_cached
 from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
+from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.dependencies import part_of, specs_kept
 from kaa.workflows.difference import difference, same
 from kaa.workflows.generation import requested_specs as match_specs
-from kaa.workflows.goal import Goal, check_update, install_goal, is_bare, reach, update_goal
+from kaa.workflows.goal import (
+    Goal,
+    check_update,
+    install_goal,
+    is_bare,
+    reach,
+    update_goal,
+    with_references,
+)
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
 from kaa.workflows.options import question
@@ -52,7 +63,7 @@ if TYPE_CHECKING:
 
     from kaa.model.progress import Progress
     from kaa.model.source import Source
-    from kaa.solver.request import Solution
+    from kaa.solver.request import Solution, SolveRequest
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
     from kaa.transaction.carry import Carried
@@ -111,12 +122,12 @@ async def prepare_install(
     :class:`~kaa.model.errors.EnvironmentStateError` for an environment that cannot be changed,
     those of :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
-    if not request.specs:
+    if not request.specs and not request.options.editable:
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `pandas`"
         )
     current = read_current(layout, request.name, request.prefix)
-    goal = install_goal(current.specs, current.records, request.specs)
+    goal = install_goal(current.specs, current.records, request.specs, request.options.editable)
     async with _prepared(current, goal, request, layout, progress) as change:
         yield change
 
@@ -205,14 +216,22 @@ async def _prepared(
     await asyncio.to_thread(clear_leftovers, layout, current.prefix)
     given = dict.fromkeys((*request.options.sources, *current.sources))
     options = replace(request.options, sources=tuple(given))
-    async with open_supply(layout, options, progress) as supply:
+    async with open_supply(layout, options, progress, prefix=current.generation) as supply:
+        found, direct = await resolve_references(Asked(goal.specs, goal.references), supply.catalog)
+        goal = with_references(goal, found[len(goal.specs) :], direct)
         sources = supply.sources(goal.specs)
-        installed = await _still_there(goal.installed, supply)
         asked = question(
-            options, goal.specs, sources, installed=installed, cache_dir=layout.metadata
+            options,
+            goal.specs,
+            sources,
+            configuration=supply.configuration,
+            installed=await _still_there(goal.installed, supply),
+            direct=direct,
+            cache_dir=layout.metadata,
         )
+        asked = replace(asked, installed=_from_where_asked(asked))
         solution = await reach(goal, asked, supply, progress)
-        specs = specs_kept(solution, goal, current.specs, options.deps)
+        specs = specs_kept(solution, goal, options.deps)
         solution = part_of(solution, goal, current.records, options.deps)
         manifest = Manifest(
             current.prefix.name,
@@ -233,6 +252,28 @@ async def _still_there(
         return records
     builds = {python.build for python in await supply.catalog.pythons()}
     return tuple(r for r in records if not is_host_python(r) or str(r.build) in builds)
+
+
+def _from_where_asked(request: SolveRequest) -> tuple[RepoDataRecord, ...]:
+    """Return the installed records without those that a spec wants from another source.
+
+    rattler 0.28 does not look at the channel of a record that is installed.
+    """
+    wanted = {
+        project_name(spec.name): request.source(spec.source)
+        for spec in request.specs
+        if spec.source
+    }
+
+    def fits(record: RepoDataRecord) -> bool:
+        source = wanted.get(project_name(record.name.normalized))
+        if source is None:
+            return True
+        if source.kind is Kind.CONDA:
+            return any(record.url.startswith(url) for url in source.urls)
+        return bool(source_of_channel(record.channel or "") == source.kind.value)
+
+    return tuple(record for record in request.installed if fits(record))
 
 
 def _plan(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.model.distribution import IndexFile
 from kaa.model.options import Dependencies
 from kaa.model.package import PYPI, source_of_channel
 from kaa.solver.specs import parse_spec
+from kaa.sources.installed import installed_file
 from kaa.workflows.goal import merged
 from kaa.workflows.reasons import direct_needs
 
@@ -45,7 +45,11 @@ def part_of(
         records=tuple(records[name] for name in sorted(records)),
         # What stays is in the package cache, or is brought there once more from where it was.
         files={
-            **{record.url: _file(record) for record in records.values() if _is_wheel(record)},
+            **{
+                record.url: installed_file(record)
+                for record in records.values()
+                if _is_wheel(record)
+            },
             **solution.files,
         },
         python=None if python is None else str(python.version),
@@ -53,10 +57,8 @@ def part_of(
     )
 
 
-def specs_kept(
-    solution: Solution, goal: Goal, held: Sequence[str], deps: Dependencies
-) -> tuple[Spec, ...]:
-    """Return what the environment is going to have been asked for; ``held`` it has been before.
+def specs_kept(solution: Solution, goal: Goal, deps: Dependencies) -> tuple[Spec, ...]:
+    """Return what the environment is going to have been asked for.
 
     With ``--only-deps`` that is, in place of a package, what it needs: else the next change would
     find that nobody needs it.
@@ -64,7 +66,7 @@ def specs_kept(
     if deps is not Dependencies.ONLY:
         return goal.specs
     needs = direct_needs(solution.records, _named(solution, goal))
-    return merged(held, [parse_spec(text) for text in needs])
+    return merged(goal.held, [parse_spec(text) for text in needs])
 
 
 def _named(solution: Solution, goal: Goal) -> frozenset[str]:
@@ -78,8 +80,3 @@ def _by_name(records: Iterable[RepoDataRecord]) -> dict[str, RepoDataRecord]:
 
 def _is_wheel(record: RepoDataRecord) -> bool:
     return source_of_channel(record.channel or "") == PYPI
-
-
-def _file(record: RepoDataRecord) -> IndexFile:
-    hashes = {"sha256": record.sha256.hex()} if record.sha256 else {}
-    return IndexFile(record.url.rpartition("/")[2], record.url, hashes, record.size)

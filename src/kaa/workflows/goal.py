@@ -21,17 +21,22 @@ from kaa.model.progress import Phase
 from kaa.solver.request import Solution
 from kaa.solver.solve import attempt, solve
 from kaa.solver.specs import Spec, parse_spec
+from kaa.sources.direct import parse_direct
 from kaa.sources.versions import is_pre_release
+from kaa.workflows.asked import read_asked
 from kaa.workflows.graph import find_package
+from kaa.workflows.references import kept_spec, lasting_text, read_lasting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rattler import RepoDataRecord
 
     from kaa.model.graph import DependencyGraph
     from kaa.model.progress import Progress
     from kaa.solver.request import SolveRequest
+    from kaa.sources.direct import DirectReference
+    from kaa.sources.direct_distribution import DirectDistribution
     from kaa.workflows.supply import Supply
 
 
@@ -40,31 +45,45 @@ class Goal:
     """What a change is to reach.
 
     ``specs`` hold afterwards, all of them, and ``new`` are those that this command brought;
+    ``references`` are to be resolved, and their specs added to both (:func:`with_references`);
     ``installed`` had better stay; ``renewed`` should become newer, and then nothing older;
-    ``everything`` says that it is about all packages.
+    ``python`` is the version that Python had better keep; ``everything`` says that the command is
+    about all packages.
     """
 
     specs: tuple[Spec, ...]
     new: tuple[Spec, ...]
     installed: tuple[RepoDataRecord, ...]
+    references: tuple[DirectReference, ...] = ()
     renewed: tuple[RepoDataRecord, ...] = ()
     python: Spec | None = None
     everything: bool = False
+    held: tuple[Spec, ...] = ()
+    """What was asked for before."""
 
 
 def install_goal(
-    held: Sequence[str], installed: Sequence[RepoDataRecord], texts: Sequence[str]
+    held: Sequence[str],
+    installed: Sequence[RepoDataRecord],
+    texts: Sequence[str],
+    editable: Sequence[str] = (),
 ) -> Goal:
     """Return what installing ``texts`` is to reach where ``held`` was asked for before.
 
-    Raises :class:`~kaa.model.errors.InvalidSpecError`.
+    ``editable`` are the paths of ``-e``. Raises :class:`~kaa.model.errors.RequestError`.
     """
-    new = tuple(parse_spec(text) for text in texts)
+    asked = read_asked(texts, editable)
+    specs, references = _held(held, installed)
+    python = None
+    if all(spec.name != "python" for spec in asked.specs):
+        python = _python_kept(installed)
     return Goal(
-        merged(held, new),
-        new,
+        merged(specs, asked.specs),
+        asked.specs,
         tuple(installed),
-        python=_python_kept(installed, {spec.name for spec in new}),
+        (*references, *asked.references),
+        python=python,
+        held=specs,
     )
 
 
@@ -77,32 +96,78 @@ def update_goal(
     """Return what updating ``texts`` is to reach; no texts are all packages.
 
     A bare name only frees the package; with a version it is asked for from then on. Raises
-    :class:`PackageNotInstalledError` and :class:`~kaa.model.errors.InvalidSpecError`.
+    :class:`PackageNotInstalledError` and :class:`~kaa.model.errors.RequestError`.
     """
     if not texts:
-        specs = merged(held, ())
-        return Goal(specs, (), (), python=_python_kept(installed, ()), everything=True)
-    given = tuple(parse_spec(text) for text in texts)
-    names = {spec.text: _installed_name(graph, spec) for spec in given}
+        specs, references = _held(held, ())
+        python = _python_kept(installed)
+        return Goal(specs, (), (), references, python=python, everything=True, held=specs)
+    given = read_asked(texts)
+    if given.references:
+        raise RequestError(
+            f"{given.references[0].text!r} is no installed package",
+            hint=f"to install from there once more: `kaa install {given.references[0].text}`",
+        )
+    names = {spec.text: _installed_name(graph, spec) for spec in given.specs}
     stay = tuple(r for r in installed if r.name.normalized not in names.values())
-    new = tuple(spec for spec in given if not is_bare(spec))
-    bare = {names[spec.text] for spec in given if is_bare(spec)}
+    specs, references = _held(held, stay)
+    new = tuple(spec for spec in given.specs if not is_bare(spec))
+    bare = {names[spec.text] for spec in given.specs if is_bare(spec)}
+    bare -= {reference.name for reference in references}
     return Goal(
-        merged(held, new),
-        given,
+        merged(specs, new),
+        given.specs,
         stay,
+        references,
         # Where a version is given, others may have to become older for it.
         () if new else tuple(r for r in installed if r.name.normalized in bare),
-        _python_kept(installed, set(names.values())),
+        None if "python" in names.values() else _python_kept(installed),
+        held=specs,
     )
 
 
-def merged(held: Iterable[str], new: Iterable[Spec]) -> tuple[Spec, ...]:
+def with_references(
+    goal: Goal, found: Sequence[Spec], direct: Mapping[str, DirectDistribution]
+) -> Goal:
+    """Return the goal with the specs that its references came to.
+
+    What is installed of their projects does not stay: it is asked for from somewhere.
+    """
+    texts = {one.reference.text: lasting_text(one.reference, one.name) for one in direct.values()}
+    specs = tuple(replace(spec, text=texts.get(spec.text, spec.text)) for spec in found)
+    names = {project_name(spec.name) for spec in specs}
+    return replace(
+        goal,
+        specs=merged(goal.specs, specs),
+        new=(*goal.new, *specs),
+        installed=tuple(r for r in goal.installed if project_name(r.name.normalized) not in names),
+    )
+
+
+def _held(
+    texts: Sequence[str], staying: Iterable[RepoDataRecord]
+) -> tuple[tuple[Spec, ...], tuple[DirectReference, ...]]:
+    """Return the specs of before, and the references among them that are to be looked at again."""
+    records = {project_name(record.name.normalized): record for record in staying}
+    specs, references = [], []
+    for text in texts:
+        named = read_lasting(text)
+        record = records.get(project_name(named[0])) if named is not None else None
+        if named is not None and record is not None:
+            specs.append(kept_spec(text, named[1], record))
+        elif (reference := parse_direct(text)) is not None:
+            references.append(reference)
+        else:
+            specs.append(parse_spec(text))
+    return merged((), specs), tuple(references)
+
+
+def merged(held: Iterable[Spec], new: Iterable[Spec]) -> tuple[Spec, ...]:
     """Return the specs that hold together: a new one replaces that of the same package.
 
     A name alone says nothing that an older spec of it would not say better.
     """
-    specs = {project_name(spec.name): spec for spec in map(parse_spec, held)}
+    specs = {project_name(spec.name): spec for spec in held}
     for spec in new:
         name = project_name(spec.name)
         if name not in specs or not is_bare(spec):
@@ -175,9 +240,7 @@ def _bound(record: RepoDataRecord, operator: str) -> Spec:
     )
 
 
-def _python_kept(installed: Iterable[RepoDataRecord], names: Iterable[str]) -> Spec | None:
-    if "python" in names:
-        return None
+def _python_kept(installed: Iterable[RepoDataRecord]) -> Spec | None:
     for record in installed:
         if record.name.normalized == "python":
             minor = ".".join(str(record.version).split(".")[:2])
