@@ -1,111 +1,199 @@
 """A conda package archive (``.conda`` or ``.tar.bz2``) becomes a directory, as the linker takes it.
 
-rattler unpacks, and never outside of the directory: names lose a leading slash, members with
-``..`` are left out, nothing is written through a link, hard links stay inside, devices become
-empty files. What it does not look at is what the package *says* of itself: its linker follows
-``info/paths.json`` wherever that leads (out of the environment with ``..``, and to the end of the
-process with an absolute path), so that is checked here, before anything can be linked.
+Unpacked here and not by rattler, whose ``extract`` holds Python's lock from its beginning to its
+end: nothing else would move meanwhile, neither other downloads nor Ctrl-C. What an archive may do
+is decided member by member; then what the package *says* of itself is checked, because rattler's
+linker follows ``info/paths.json`` wherever that leads (out of the environment with ``..``, and to
+the end of the process with an absolute path).
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import stat
+import sys
+import tarfile
+import zipfile
+import zlib
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from kaa.model.errors import UnsafeArchiveError
-from kaa.store.disk import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kaa.model.errors import StoreError
-
-_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
-_NOT_ITS_FAULT = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EROFS,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-}
-_WRITERS = stat.S_IWGRP | stat.S_IWOTH | stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+_BLOCK = 1 << 20
+_O_BINARY: int = getattr(os, "O_BINARY", 0)
+_DAMAGES = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # zipfile's for compression that it does not know
+    RuntimeError,  # zipfile's for encrypted members
+    ValueError,
+)
 
 
 def extract_package(archive: Path, target: Path) -> None:
     """Extract ``archive`` into the empty directory ``target``.
 
-    Nobody but the owner can write to the files, whatever modes the archive gives them, because
-    environments share them; set-user-id bits go, too.
+    Files get the mode 755 or 644, because environments share them, and keep their time of
+    modification, by which bytecode is valid.
 
     Raises :class:`UnsafeArchiveError` for an archive that is damaged, that lacks a file which it
-    lists, or that would put something outside of the environment, and
-    :class:`~kaa.model.errors.StoreError` for the disk; ``OSError`` is the caller's to explain.
+    lists, or that would put something outside of the environment; ``OSError`` is the caller's to
+    explain.
     """
+    unpacking = _Unpacking(target, archive.name)
     try:
-        _unpack(archive, target)
-    finally:
-        # After a failure, too: a directory that is closed to its owner cannot be removed.
-        links, files = _settle(target)
-    for link in links:
+        with ExitStack() as stack:
+            for stream in _tars(archive, stack):
+                with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as tar:
+                    for member in tar:
+                        unpacking.add(tar, member)
+    except (*_DAMAGES, _zstd_error()) as error:
+        raise _damaged(archive.name, str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno is None:  # bz2's for what is no such stream
+            raise _damaged(archive.name, str(error)) from error
+        raise
+    for link in unpacking.links:
         _check_link(link, target, archive.name)
-    _check_paths(target, files, set(links), archive.name)
+    _check_paths(target, unpacking, archive.name)
 
 
-def _unpack(archive: Path, target: Path) -> None:
-    from rattler.package_streaming import extract
+def _tars(archive: Path, stack: ExitStack) -> Iterator[IO[bytes]]:
+    """Yield the tar streams of a package: one of ``.tar.bz2``, two of ``.conda`` (CEP 35)."""
+    if archive.name.endswith(".tar.bz2"):
+        import bz2
 
+        yield stack.enter_context(bz2.BZ2File(archive))
+        return
     try:
-        extract(archive, target)
-    except Exception as error:  # rattler's own come as several classes, a panic among them
-        raise _of_the_system(str(error), target) or _damaged(archive.name, str(error)) from error
+        package = stack.enter_context(zipfile.ZipFile(archive))
+        members = [stack.enter_context(package.open(name)) for name in _members(package)]
+    except OSError as error:  # zipfile's for places that are before the file's beginning
+        raise zipfile.BadZipFile(str(error)) from error
+    for member in members:
+        yield _unzst(member, stack)
 
 
-def _of_the_system(message: str, target: Path) -> StoreError | None:
-    """Return the error for a reason that is not the archive's, None for others.
+def _members(package: zipfile.ZipFile) -> Iterator[str]:
+    names = [name for name in package.namelist() if name.endswith(".tar.zst")]
+    for part in ("info-", "pkg-"):
+        found = [name for name in names if name.startswith(part)]
+        if len(found) != 1:
+            raise zipfile.BadZipFile(f"it has {len(found)} members {part}*.tar.zst")
+        yield found[0]
 
-    What the system denies otherwise is the archive's own doing, because the directory is new: a
-    hard link to a directory, a file where another member wants a directory.
+
+def _unzst(stream: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+
+        return stack.enter_context(zstd.ZstdFile(stream))
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    return stack.enter_context(reader)
+
+
+def _zstd_error() -> type[Exception]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+
+        return zstd.ZstdError
+    import zstandard
+
+    return zstandard.ZstdError
+
+
+class _Unpacking:
+    """What was unpacked so far. No member is written through another one's link.
+
+    ``files`` has links, too; all paths are relative to the package, with slashes.
     """
-    number = _SYSTEM_ERROR.search(message)
-    if number is None or int(number[1]) not in _NOT_ITS_FAULT:
-        return None
-    return disk_error(OSError(int(number[1]), os.strerror(int(number[1]))), target)
 
+    def __init__(self, target: Path, name: str) -> None:
+        self.files: set[str] = set()
+        self.links: set[str] = set()
+        self.directories: set[str] = {""}
+        self._root = str(target)
+        self._name = name
 
-def _settle(target: Path) -> tuple[list[str], set[str]]:
-    """Give every file and directory a safe mode; return the links and all files and links."""
-    links: list[str] = []
-    files: set[str] = set()
-    root = len(str(target)) + 1
-    for entry in _walk(target):
-        mode = entry.stat(follow_symlinks=False).st_mode
-        path = entry.path[root:].replace(os.sep, "/")
-        if stat.S_ISLNK(mode):
-            links.append(path)
-            files.add(path)
-            continue
-        if stat.S_ISREG(mode):
-            files.add(path)
-        safe = (stat.S_IMODE(mode) & ~_WRITERS) | (0o700 if stat.S_ISDIR(mode) else 0o600)
-        if safe != stat.S_IMODE(mode):
-            Path(entry.path).chmod(safe)
-    return links, files
+    def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Write a member. Raises :class:`UnsafeArchiveError` and ``OSError``."""
+        path = self._path(member.name)
+        if member.isdir():
+            self._make(path)
+            return
+        if not path or path in self.directories:
+            raise _unsafe(self._name, f"it has both a directory and a file {member.name!r}")
+        self._make(path.rpartition("/")[0])
+        self._make_room(path, member)
+        if member.issym():
+            os.symlink(member.linkname, self._place(path))  # noqa: PTH211 - as it is written
+            self.links.add(path)
+        elif member.islnk():
+            self._link(path, self._path(member.linkname))
+        elif member.isreg():
+            self._write(tar, member, path)
+        else:
+            raise _unsafe(self._name, f"{path} is neither a file nor a link nor a directory")
+        self.files.add(path)
 
+    def _path(self, name: str) -> str:
+        parts = [part for part in name.split("/") if part not in {"", "."}]
+        outside = name.startswith("/") or ".." in parts or "\0" in name
+        if outside or (os.name == "nt" and ("\\" in name or ":" in name)):
+            raise _unsafe(self._name, f"it would put a file at {name!r}")
+        return "/".join(parts)
 
-def _walk(directory: Path | str) -> Iterator[os.DirEntry[str]]:
-    """Yield everything below ``directory``, each directory before it is looked into."""
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path)
+    def _place(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _make(self, directory: str) -> None:
+        if directory in self.directories:
+            return
+        if directory in self.links:
+            raise _unsafe(self._name, f"it would put files below the link {directory}")
+        if directory in self.files:
+            raise _unsafe(self._name, f"it has both a directory and a file {directory!r}")
+        self._make(directory.rpartition("/")[0])
+        os.mkdir(self._place(directory), 0o755)  # noqa: PTH102 - called 10^4 times
+        self.directories.add(directory)
+
+    def _make_room(self, path: str, member: tarfile.TarInfo) -> None:
+        """Take away an earlier file of the same name, as tar does; never one of another kind."""
+        if path not in self.files:
+            return
+        if path in self.links or member.issym():
+            raise _unsafe(self._name, f"it has {path} twice")
+        Path(self._place(path)).unlink()
+
+    def _link(self, path: str, source: str) -> None:
+        if source not in self.files or source in self.links:
+            raise _unsafe(self._name, f"{path} is a hard link to {source}, which is no file of it")
+        os.link(self._place(source), self._place(path))
+
+    def _write(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+        content = tar.extractfile(member)
+        assert content is not None  # of a regular file it never is
+        place = self._place(path)
+        mode = 0o755 if member.mode & 0o111 else 0o644
+        # O_EXCL: a link that somebody put there is not followed
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_BINARY
+        descriptor = os.open(place, flags, mode)
+        try:
+            while block := content.read(_BLOCK):
+                view = memoryview(block)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+        finally:
+            os.close(descriptor)
+        os.utime(place, (member.mtime, member.mtime))
 
 
 def _check_link(path: str, target: Path, name: str) -> None:
@@ -125,7 +213,7 @@ def _check_link(path: str, target: Path, name: str) -> None:
         raise _unsafe(name, f"its link {path} leads out of the environment, to {destination}")
 
 
-def _check_paths(target: Path, files: set[str], links: set[str], name: str) -> None:
+def _check_paths(target: Path, unpacking: _Unpacking, name: str) -> None:
     """Check what the linker is told to link: ``info/paths.json``, or what came before it."""
     from rattler import PathsJson
 
@@ -138,10 +226,11 @@ def _check_paths(target: Path, files: set[str], links: set[str], name: str) -> N
         if path.is_absolute() or path.drive or ".." in path.parts or not path.parts:
             raise _unsafe(name, f"it would put a file at {path}")
     for directory in {directory for path in paths for directory in path.parents}:
-        if directory.as_posix() in links:
+        if directory.as_posix() in unpacking.links:
             raise _unsafe(name, f"it would put files below the link {directory}")
+    there = unpacking.files | unpacking.directories
     for path in paths:
-        if path.as_posix() not in files and not (target / path).is_dir():
+        if path.as_posix() not in there:
             raise _damaged(name, f"it lists {path}, which is not in it")
 
 
