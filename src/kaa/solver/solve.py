@@ -16,7 +16,6 @@ from kaa.model.errors import NoAnswerError, SolveError
 from kaa.model.source import Kind, Priority
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.scene import NEVER, Scene, survey
-from kaa.sources.conda import channel_failure
 from kaa.sources.host import HostSource
 from kaa.sources.part import split_extra_name
 from kaa.sources.pypi import PyPISource
@@ -250,13 +249,13 @@ async def _ask(
     )
     try:
         if source is None:
-            return await solving, ""
-        return await _while_it_moves(solving, source), ""
+            return scene.channels.accepted(await solving), ""
+        return scene.channels.accepted(await _while_it_moves(solving, source)), ""
     except SolverError as error:
         return None, str(error)
     except GatewayError as error:
         failure = source.failure if source is not None else None
-        raise failure or channel_failure(error, request.channels) from None
+        raise failure or await scene.channels.failure(error) from None
     except Exception as error:
         # rattler 0.28 has an answer, no, but fails to say why where conditions are involved; the
         # class is that of a library inside of it and cannot be imported

@@ -61,8 +61,9 @@ def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
     yield from _unfinished(prefix.generations)
     if layout.package_directory is None:
         yield from layout.packages.glob(f"{UNPACKING}*")
-    # Wheels lie here between download and conversion only.
+    # Downloads lie here until they are converted or unpacked only.
     yield from (layout.metadata / "wheels").glob("*")
+    yield from (layout.metadata / "archives").glob("*")
     yield from (layout.metadata / "builds").glob(f"{BUILDING}*")
 
 

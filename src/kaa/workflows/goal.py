@@ -25,6 +25,7 @@ from kaa.sources.direct import parse_direct
 from kaa.sources.versions import is_pre_release
 from kaa.workflows.asked import read_asked
 from kaa.workflows.graph import find_package
+from kaa.workflows.reachability import while_reachable
 from kaa.workflows.references import kept_spec, lasting_text, read_lasting
 
 if TYPE_CHECKING:
@@ -186,16 +187,20 @@ async def reach(goal: Goal, request: SolveRequest, supply: Supply, progress: Pro
 
     Raises what :func:`~kaa.solver.solve.solve` does.
     """
-    kept = request
-    if goal.python is not None:
-        kept = replace(request, specs=(*request.specs, goal.python))
     try:
-        answer = await _renewed(goal, kept, supply)
-        if answer is None and kept is not request:
-            answer = await _attempt(kept, supply)
-        return answer or await solve(request, supply.catalog)
+        return await while_reachable(_reached(goal, request, supply), request.channels, supply)
     finally:
         progress.finish(Phase.METADATA)
+
+
+async def _reached(goal: Goal, request: SolveRequest, supply: Supply) -> Solution:
+    kept = request
+    if goal.python is not None and not request.frozen:
+        kept = replace(request, specs=(*request.specs, goal.python))
+    answer = await _renewed(goal, kept, supply)
+    if answer is None and kept is not request:
+        answer = await _attempt(kept, supply)
+    return answer or await solve(request, supply.catalog)
 
 
 async def _renewed(goal: Goal, request: SolveRequest, supply: Supply) -> Solution | None:
