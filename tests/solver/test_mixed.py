@@ -112,6 +112,14 @@ def test_a_project_has_its_conda_name(world: World, project: str, conda: str) ->
     assert world.answer(f"pypi::{project}", "own")[conda] == ("3.0", "pypi")
 
 
+def test_a_project_whose_name_is_another_ones_in_conda(world: World) -> None:
+    world.mapping = {"docker-py": ["docker"]}
+    world.add("docker-py", "7.0", "python")
+    world.universe.add("docker-py", "1.10")
+    assert world.answer("pypi::docker-py")["pypi.docker-py"] == ("1.10", "pypi")
+    assert world.answer("docker")["docker-py"] == ("7.0", "conda-forge")
+
+
 def test_an_extra_of_a_conda_package_brings_what_it_needs(world: World) -> None:
     world.add("requests", "2.0", "python")
     world.add("pysocks", "1.5", "python")

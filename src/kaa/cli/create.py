@@ -40,6 +40,11 @@ Examples:
 @environment_options
 @solve_options(platform=True)
 @click.argument("specs", metavar="SPEC...", nargs=-1)
+@click.option(
+    "--no-default-packages",
+    is_flag=True,
+    help="Without the packages that the settings want in every new environment.",
+)
 @yes_option
 @dry_run_option
 @json_option
@@ -52,6 +57,7 @@ def create(
     prefix: Path | None,
     options: SolveOptions,
     specs: tuple[str, ...],
+    no_default_packages: bool,
 ) -> None:
     """Create an environment that has every SPEC, and make it a Jupyter kernel.
 
@@ -74,6 +80,7 @@ def create(
         command=invocation.command,
         options=options,
         dry_run=invocation.dry_run,
+        default_packages=not no_default_packages,
     )
     run_cancellable(_create(request, invocation))
 

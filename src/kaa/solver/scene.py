@@ -135,7 +135,7 @@ def _solver_name(
     if spec.name == "python" or spec.name.startswith("__"):
         return spec.name
     if source is not None and source.kind is Kind.PYPI:
-        return names.conda_name(canonicalize_name(spec.name))
+        return _name_of_project(canonicalize_name(spec.name), names)
     if source is not None and source.kind is Kind.CONDA:
         return spec.name
     first = next((one.kind for one in request.sources if one.kind is not Kind.HOST), None)
@@ -144,6 +144,15 @@ def _solver_name(
     if spec.name in channel_names or not request.has_index:
         return spec.name
     return names.asked(spec.name)
+
+
+def _name_of_project(project: str, names: Names) -> str:
+    """Return the solver's name of a project that was named as one.
+
+    Where the conda package of that name is made of another project, it goes by a name of its own.
+    """
+    name = names.conda_name(project)
+    return name if names.project(name) == project else f"{PYPI}.{project}"
 
 
 def _source(spec: Spec, request: SolveRequest) -> Source:
@@ -178,10 +187,11 @@ async def _part(
             from_index = _source(spec, request).kind is Kind.PYPI
             (elsewhere.discard if from_index else elsewhere.add)(name)
     elsewhere -= {names.conda_name(project) for project in request.direct}
+    competes = not before or request.priority is Priority.DISABLED
     return Part(
         names=names,
         elsewhere=frozenset(elsewhere),
-        everything=not before or request.priority is Priority.DISABLED,
+        also=channel_names if competes else frozenset(),
         installed=_of_index(request),
         direct={names.conda_name(project): direct for project, direct in request.direct.items()},
         exclude_newer=request.exclude_newer,
@@ -234,7 +244,7 @@ def _channel(source: Source) -> str | None:
 def _needed(part: Part, roots: Sequence[Root], request: SolveRequest) -> bool:
     """Say whether the answer can have anything of a package index in it."""
     return (
-        part.everything
+        bool(part.also)
         or bool(part.direct or part.installed)
         or any(root.demands and root.name != "python" for root in roots)
     )

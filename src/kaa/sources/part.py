@@ -59,8 +59,8 @@ class Part:
     """The part that package indexes have in a solve.
 
     ``elsewhere`` are the solver's names that other sources provide (strict channel priority);
-    ``everything`` says that names nobody asked the indexes for may be found there, too: those
-    that only conda packages need; ``installed`` are records of packages from an index by name:
+    ``also`` are names that only conda packages need and that the indexes may provide
+    nevertheless; ``installed`` are records of packages from an index by name:
     they are offered first, and nothing else as long as they will do; ``direct`` are distributions
     by name that no index is asked for; files that came later than ``exclude_newer`` do not count;
     ``before_others`` says that a source of lower priority must not provide what a project has
@@ -69,7 +69,7 @@ class Part:
 
     names: Names = field(default_factory=OwnNames)
     elsewhere: frozenset[str] = frozenset()
-    everything: bool = True
+    also: frozenset[str] = frozenset()
     installed: Mapping[str, RepoDataRecord] = field(default_factory=dict)
     direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
     exclude_newer: datetime | None = None

@@ -131,7 +131,9 @@ class PyPISource:
         return records or self._blockers(project)
 
     def _provides(self, name: str) -> bool:
-        wanted = self._part.everything or name in self._demands
+        # Where only conda packages need a name that no channel has, an index is not asked: whoever
+        # took the name there could put anything into the environment (dependency confusion).
+        wanted = name in self._demands or name in self._part.also
         return wanted and self._part.provides(name)
 
     def _blockers(self, project: Project) -> list[RepoDataRecord]:

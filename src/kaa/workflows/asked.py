@@ -15,6 +15,7 @@ from kaa.sources.direct_distribution import resolve_direct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from kaa.settings.configuration import Configuration
     from kaa.solver.request import Catalog
     from kaa.sources.direct import DirectReference
     from kaa.sources.direct_distribution import DirectDistribution
@@ -94,3 +95,16 @@ async def _python(specs: Sequence[Spec], catalog: Catalog) -> str:
     # uv finds or fetches one of this version, or says that it cannot
     asked = next((spec.version for spec in specs if spec.name == "python"), "3.12")
     return asked.strip("=<>!~ ").removesuffix(".*")
+
+
+def with_default_packages(
+    specs: tuple[Spec, ...], configuration: Configuration
+) -> tuple[Spec, ...]:
+    """Return ``specs`` and the packages that the settings want in every new environment.
+
+    One that is asked for already is not asked for twice.
+    """
+    asked = {spec.name for spec in specs}
+    origin = f"in every environment, says {configuration.origin('default_packages')}"
+    more = (parse_spec(text, origin) for text in configuration.default_packages)
+    return (*specs, *(spec for spec in more if spec.name not in asked))

@@ -19,7 +19,7 @@ from kaa.store.disk import check_writable, writing
 from kaa.transaction.commit import check_absent
 from kaa.transaction.fetch import is_cached
 from kaa.transaction.leftovers import clear_leftovers
-from kaa.workflows.asked import read_asked, resolve_references
+from kaa.workflows.asked import read_asked, resolve_references, with_default_packages
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
 from kaa.workflows.options import is_foreign, question
@@ -41,7 +41,8 @@ class CreateRequest:
     """What the user asks for.
 
     Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
-    command line, for the history; ``dry_run`` says that nothing is going to be carried out.
+    command line, for the history; ``dry_run`` says that nothing is going to be carried out;
+    ``default_packages`` that those of the settings come along.
     """
 
     name: str | None
@@ -50,6 +51,7 @@ class CreateRequest:
     command: str
     options: SolveOptions = field(default_factory=SolveOptions)
     dry_run: bool = False
+    default_packages: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ async def prepare_create(
     await asyncio.to_thread(clear_leftovers, layout, prefix)
     async with open_supply(layout, request.options, progress) as supply:
         specs, direct = await resolve_references(asked, supply.catalog)
+        if request.default_packages:
+            specs = with_default_packages(specs, supply.configuration)
         sources = supply.sources(specs)
         wanted = question(
             request.options,
