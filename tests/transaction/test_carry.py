@@ -277,6 +277,39 @@ def test_what_cannot_be_read_is_an_error_not_a_loss(pair: Pair) -> None:
         directory.chmod(0o755)
 
 
+def test_the_owner_stays_or_the_rights_go(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs, shared = pair.write("theirs", mode=0o644), pair.write("shared", mode=0o644)
+    try:
+        os.chown(theirs, 12345, 12345)
+    except PermissionError:
+        pytest.skip("only root may give files away")
+    os.chown(shared, 12345, 12345)
+    for file in (theirs, shared):
+        file.chmod(0o6755)
+    pair.carry()
+    status = (pair.new / "theirs").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (12345, 0o6755)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    (pair.new / "shared").unlink()
+    monkeypatch.setattr(os, "chown", refuse)  # as the system does to everybody else
+    pair.carry()
+    status = (pair.new / "shared").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), 0o755)
+
+
+def test_extended_attributes_go_along(pair: Pair) -> None:
+    file = pair.write("work/data.csv")
+    try:
+        os.setxattr(file, "user.origin", b"field work")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    pair.carry()
+    assert os.getxattr(pair.new / "work/data.csv", "user.origin") == b"field work"
+
+
 def test_odd_names(pair: Pair) -> None:
     names = ["a b", "ümläut", "new\nline", "-rf", os.fsdecode(b"\xff\xfe"), "x" * 250]
     for name in names:

@@ -4,7 +4,7 @@ Paths are plain texts here: for the tens of thousands of files of an environment
 take longer than the system does.
 """
 
-# ruff: noqa: PTH115, PTH123
+# ruff: noqa: PTH101, PTH115, PTH123
 from __future__ import annotations
 
 import contextlib
@@ -44,12 +44,35 @@ def clone(source: str, target: str) -> None:
 
 
 def copy_properties(source: str, status: os.stat_result, target: str) -> None:
-    """Give a copy the owner (where the system lets us), permissions and times of the original."""
+    """Give a copy the owner (where the system lets us), permissions and times of the original.
+
+    ``status`` is that of ``source``. A copy that could not get the owner runs with nobody's
+    rights but the caller's: it must not lend them to others.
+    """
+    mode = stat.S_IMODE(status.st_mode)
     new = os.lstat(target)
     if hasattr(os, "chown") and (status.st_uid, status.st_gid) != (new.st_uid, new.st_gid):
-        with contextlib.suppress(OSError):
+        try:
             os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
-    shutil.copystat(source, target, follow_symlinks=False)
+        except OSError:
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+    if stat.S_ISLNK(status.st_mode):
+        if os.utime in os.supports_follow_symlinks:
+            times = (status.st_atime_ns, status.st_mtime_ns)
+            os.utime(target, ns=times, follow_symlinks=False)
+        return
+    _copy_attributes(source, target)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.chmod(target, mode)
+
+
+def _copy_attributes(source: str, target: str) -> None:
+    """Copy extended attributes, access control lists among them, as far as the system lets us."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(source):
+                with contextlib.suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(source, name))
 
 
 def differ(old: str, status: os.stat_result, new: str) -> bool:
