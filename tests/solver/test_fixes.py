@@ -94,11 +94,24 @@ def test_two_changes_to_one_item_are_no_pair() -> None:
     assert len(list(pairs([*twice, without("c")]))) == 2
 
 
-def test_useful_are_all_that_help() -> None:
-    solver = Solver([frozenset("ab")])
-    trials = Trials(frozenset("abcd"), solver.attempt, lambda *_: None)
-    useful = asyncio.run(trials.useful([without(item) for item in "cbda"]))
-    assert [one.item for one in useful] == ["b", "a"]
+@pytest.mark.parametrize("seed", range(40))
+def test_the_fewest_changes_are_left_of_many(seed: int) -> None:
+    dice = random.Random(seed)
+    items = "abcdefg"
+    conflicts = [frozenset(dice.sample(items, dice.randint(2, 4))) for _ in range(3)]
+    solver = Solver(conflicts)
+    # An answer happens to be as without some changes: what they remove is in no conflict with it.
+    lucky = {item for item in items if not any(item in one for one in conflicts)}
+    trials = Trials(frozenset(items), solver.attempt, lambda *_: None)
+    changes = [without(item) for item in dice.sample(items, len(items))]
+    fix = asyncio.run(trials.fewest(changes, frozenset(), lambda _, one: one.item in lucky))
+    assert fix is not None
+    assert len(solver.asked) <= len(items) + 1
+    gone = {str(change.before) for change in fix.changes}
+    assert not any(conflict <= frozenset(items) - gone for conflict in conflicts)
+    for item in gone:
+        assert any(conflict <= frozenset(items) - (gone - {item}) for conflict in conflicts)
+    assert frozenset(items) - gone in solver.asked, "what is proposed was tried"
 
 
 def test_the_budget_ends_the_search() -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_FEW = 3
+"""Of so many items each one is left out at the same time: mostly none of them can be."""
 BUDGET = 16
 """How many solves looking for a conflict may cost, unless the caller says."""
 
@@ -25,6 +27,10 @@ class Conflict(Generic[T]):
     items: tuple[T, ...]
     minimal: bool
     solves: int
+
+
+def _without_one(chosen: Sequence[int]) -> list[list[int]]:
+    return [[other for other in chosen if other != one] for one in chosen]
 
 
 class _BudgetSpentError(Exception):
@@ -46,6 +52,13 @@ class _Oracle(Generic[T]):
         self._solvable: list[frozenset[int]] = [frozenset()]
         self._unsolvable: list[frozenset[int]] = [frozenset(range(len(items)))]
         self.asked = 0
+
+    async def ask_together(self, subsets: Sequence[Sequence[int]]) -> None:
+        """Ask about several sets at once, to know it later."""
+        import asyncio
+
+        if len(subsets) <= self._budget - self.asked:
+            await asyncio.gather(*(self.solvable(subset) for subset in subsets))
 
     async def solvable(self, chosen: Sequence[int]) -> bool:
         subset = frozenset(chosen)
@@ -87,6 +100,8 @@ async def minimal_conflict(
     try:
         if named and others and not await oracle.solvable(named):
             undecided, step = named, 1
+        if len(undecided) <= _FEW:
+            await oracle.ask_together(_without_one(undecided))
         while undecided:
             # Leave out several of the least likely at once, more after each success; where that
             # goes too far, fewer, until it is a single one that cannot be left out.

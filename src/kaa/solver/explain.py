@@ -7,7 +7,6 @@ tried on the whole request, and those that have an answer are proposed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import ConflictError, SolveError
@@ -29,7 +28,6 @@ from kaa.sources.virtual_packages import split, version_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kaa.model.explanation import Constraint
     from kaa.solver.inquiry import Attempt, Clash
     from kaa.solver.request import Catalog
     from kaa.solver.solve import Refusal
@@ -52,22 +50,24 @@ async def explain(refusal: Refusal, catalog: Catalog, attempt: Attempt, took: fl
     inquiry = Inquiry(refusal, catalog, attempt, took)
     clash = await inquiry.clash(inquiry.terms, refusal)
     fixes, others = await repairs(inquiry, clash)
+    besides = [_besides(other) for other in others if other.minimal]
+    error = await _error_of_versions(clash)
+    lines = (error.cause or "").splitlines() if error else await _reasons(inquiry, clash)
     explanation = Explanation(
-        _constraints(clash),
+        tuple(term.constraint for term in clash.terms),
         clash.minimal,
-        (*await _reasons(inquiry, clash), *(_besides(other) for other in others)),
+        (*lines, *besides),
         fixes,
         await _missing(inquiry, clash),
         _missing_virtual(inquiry, clash),
         clash.refusal.text.strip(),
     )
-    return await _error_of_versions(inquiry, clash, explanation) or _conflict(
-        inquiry, clash, explanation
-    )
-
-
-def _constraints(clash: Clash) -> tuple[Constraint, ...]:
-    return tuple(term.constraint for term in clash.terms)
+    if error is None:
+        return _conflict(inquiry, clash, explanation)
+    error.cause = "\n".join([*lines, *besides])
+    error.hint = "\n".join(explanation.fix_lines()) or error.hint
+    error.explanation = explanation
+    return error
 
 
 async def _reasons(inquiry: Inquiry, clash: Clash) -> tuple[str, ...]:
@@ -151,22 +151,13 @@ def _no_fix(inquiry: Inquiry, clash: Clash) -> str:
     return what if inquiry.out_of_time else f"no change that was tried solves it; {what}"
 
 
-async def _error_of_versions(
-    inquiry: Inquiry, clash: Clash, explanation: Explanation
-) -> SolveError | None:
+async def _error_of_versions(clash: Clash) -> SolveError | None:
     """Return the error for one package that has versions, but not the one that was asked for."""
     if len({term.name for term in clash.terms}) > 1 or any(term.pin for term in clash.terms):
         return None
     refusal = clash.refusal
     error = without_version(clash.terms, refusal.source, refusal.scene.pythons)
-    error = error or await _no_conda_version(clash)
-    if error is None:
-        return None
-    hint = explanation.fix_lines()
-    if hint:
-        error.hint = "\n".join(hint)
-    error.explanation = replace(explanation, reasons=tuple((error.cause or "").splitlines()))
-    return error
+    return error or await _no_conda_version(clash)
 
 
 async def _no_conda_version(clash: Clash) -> SolveError | None:

@@ -78,13 +78,31 @@ class Trials(Generic[R, A]):
         single = [(one,) for one in relaxations if one.last_resort]
         return await self.first(single, shown) or await self.first(list(pairs(relaxations)), shown)
 
-    async def useful(self, relaxations: Sequence[Relaxation[R]]) -> list[Relaxation[R]]:
-        """Return which single ones of ``relaxations`` make the request solvable, all of them."""
-        found = []
-        for start in range(0, len(relaxations), AT_ONCE):
-            answers = await self._answers([(one,) for one in relaxations[start : start + AT_ONCE]])
-            found += [tried[0] for tried, answer in answers if answer is not None]
-        return found
+    async def fewest(
+        self,
+        changes: Sequence[Relaxation[R]],
+        answer: A,
+        needless: Callable[[A, Relaxation[R]], bool],
+    ) -> Fix | None:
+        """Return as few of ``changes`` as make the request solvable together.
+
+        ``answer`` is the one with all of them. They are taken back one by one in their order, so
+        that those at the end are the likelier to stay. ``needless`` says that an answer is one
+        without a change, too.
+        """
+        tried, left = list(changes), list(changes)
+        for change in changes:
+            left = [one for one in left if not needless(answer, one)]
+            fewer = [one for one in left if one is not change]
+            if len(fewer) == len(left) or not fewer:
+                continue  # it is needless, or all that is left, and without any there is no answer
+            other = await self._answer(fewer)
+            if other is not None:
+                answer, tried, left = other, fewer, fewer
+        if tried == left:
+            return self._fix(left, answer)
+        last = await self._answer(left)  # which no budget is left for, where there is none
+        return None if last is None else self._fix(left, last)
 
     async def first(
         self, sets: Sequence[tuple[Relaxation[R], ...]], shown: int = SHOWN
@@ -99,10 +117,17 @@ class Trials(Generic[R, A]):
                 break
             for tried, answer in await self._answers(sets[start : start + AT_ONCE]):
                 if answer is not None:
-                    about = dict.fromkeys(one.about for one in tried if one.about)
-                    result = self._result(answer, tuple(about)) if about else None
-                    fixes.append(Fix(tuple(one.change for one in tried), result))
+                    fixes.append(self._fix(tried, answer))
         return tuple(fixes[:shown])
+
+    def _fix(self, changes: Sequence[Relaxation[R]], answer: A) -> Fix:
+        about = dict.fromkeys(one.about for one in changes if one.about)
+        result = self._result(answer, tuple(about)) if about else None
+        return Fix(tuple(one.change for one in changes), result)
+
+    async def _answer(self, changes: Sequence[Relaxation[R]]) -> A | None:
+        answers = await self._answers([tuple(changes)])
+        return answers[0][1] if answers else None
 
     async def _answers(
         self, sets: Sequence[tuple[Relaxation[R], ...]]

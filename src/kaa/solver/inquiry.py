@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Attempt = Callable[[SolveRequest, Catalog], Awaitable[Solution | Refusal]]
 
 _ENOUGH = (4.0, 0.5)
-_MOST = (8.0, 1.5)
+_MOST = (8.0, 2.0)
 """How long an explanation may take: so many times as long as the refusal took, and never less than
 so many seconds. After the first one fix is enough, after the second what is known has to do."""
 _LONGEST = 20.0
@@ -56,6 +56,12 @@ class Inquiry:
         self._enough = now + min(max(_ENOUGH[0] * took, _ENOUGH[1]), _LONGEST)
         self._end = now + min(max(_MOST[0] * took, _MOST[1]), _LONGEST)
         self._refusals: dict[frozenset[Term], Refusal] = {}
+
+    def about(self, refusal: Refusal) -> Inquiry:
+        """Return an inquiry about the refusal of another request, in the time that is left."""
+        other = Inquiry(refusal, self._catalog, self._attempt, 0.0)
+        other._enough, other._end = self._enough, self._end
+        return other
 
     def hurry(self) -> bool:
         """Say whether it has taken so long that little more should be asked."""
@@ -105,16 +111,20 @@ class Inquiry:
         kept = {*found.items, *(term for term in fixed if term.name in involved)}
         return Clash(tuple(term for term in terms if term in kept), own, nodes, minimal)
 
-    async def others(self, first: Clash, most: int) -> list[Clash]:
-        """Return conflicts that share no term with ``first`` nor with each other."""
+    async def others(self, first: Clash, refusal: Refusal, most: int) -> list[Clash]:
+        """Return conflicts that share no term with ``first`` nor with each other.
+
+        ``refusal`` is that of what is left without the terms of ``first``.
+        """
         found: list[Clash] = []
         rest = [term for term in self.terms if term not in first.terms]
-        while rest and len(found) < most:
-            answer = await self.answer(with_only(self.request, rest))
-            if answer is None or isinstance(answer, Solution):
-                break
+        answer: Solution | Refusal | None = refusal
+        while answer is not None and not isinstance(answer, Solution):
             found.append(await self.clash(rest, answer))
             rest = [term for term in rest if term not in found[-1].terms]
+            if len(found) == most or not rest:
+                break
+            answer = await self.answer(with_only(self.request, rest))
         return found
 
     async def _solvable(self, terms: Sequence[Term]) -> bool:

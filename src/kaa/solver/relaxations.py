@@ -46,21 +46,35 @@ def relaxations(
     ordered = sorted(conflict, key=lambda term: term.name == "python")
     specs = [(term, term.spec) for term in ordered if term.spec and not term.pin]
     found = [
-        *(one for term, spec in specs for one in _any_version(request, term, spec)),
+        *any_versions(request, ordered),
         *(one for term, spec in specs for one in _elsewhere(term, spec, holders)),
         *_other_provider(request, nodes, holders),
         *_overrides(nodes),
         *(_without_pin(term, term.spec) for term in ordered if term.spec and term.pin),
         *_settings(request, conflict, nodes),
         *(
-            Relaxation(
-                Change(spec.text, None, _origin(spec)), _Swap(spec, None), term, last_resort=True
-            )
+            leaving_out(term, spec)
             for term, spec in specs
             if term.name != "python" and len(request.specs) > 1
         ),
     ]
     return list({relaxation.change: relaxation for relaxation in reversed(found)}.values())[::-1]
+
+
+def any_versions(request: SolveRequest, terms: Sequence[Term]) -> list[Relaxation[SolveRequest]]:
+    """Return the changes that let each of ``terms`` be any version."""
+    return [
+        one
+        for term in terms
+        if term.spec is not None and not term.pin
+        for one in _any_version(request, term, term.spec)
+    ]
+
+
+def leaving_out(term: Term, spec: Spec) -> Relaxation[SolveRequest]:
+    """Return the change that does without a spec."""
+    change = Change(spec.text, None, _origin(spec))
+    return Relaxation(change, _Swap(spec, None), term, last_resort=True)
 
 
 class _Swap:

@@ -1,12 +1,13 @@
-"""Which changes to a refused request have an answer: across one conflict, or several."""
+"""Which changes to a refused request have an answer: one of them, or several at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kaa.solver.fixes import AT_ONCE, SHOWN, Trials
-from kaa.solver.relaxations import hidden_names, relaxations
-from kaa.solver.terms import with_only
+from kaa.solver.relaxations import any_versions, hidden_names, leaving_out, relaxations
+from kaa.solver.request import Solution
+from kaa.solver.terms import Term, with_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from kaa.model.explanation import Fix
     from kaa.solver.fixes import Relaxation
     from kaa.solver.inquiry import Clash, Inquiry
-    from kaa.solver.request import Solution, SolveRequest
+    from kaa.solver.request import SolveRequest
 
-MOST = 3
-"""The most conflicts of one request that fixes are looked for across."""
+_MOST = 3
+"""The most conflicts that are told of, and changes beside those of versions."""
 
 
 async def repairs(inquiry: Inquiry, clash: Clash) -> tuple[tuple[Fix, ...], list[Clash]]:
@@ -32,14 +33,77 @@ async def repairs(inquiry: Inquiry, clash: Clash) -> tuple[tuple[Fix, ...], list
     if fixes:
         more = [] if inquiry.hurry() else changes[AT_ONCE:]
         return fixes + await trials.gentle(more, SHOWN - len(fixes)), []
-    others = await inquiry.others(clash, MOST - 1)
-    if not others:
+    rest = [term for term in inquiry.terms if term not in clash.terms]
+    answer = await inquiry.answer(with_only(inquiry.request, rest)) if rest else None
+    if answer is None or isinstance(answer, Solution):
         return await trials.gentle(changes[AT_ONCE:]) or await trials.drastic(changes), []
-    # What does not help against its own conflict cannot help against all of them, and that is
-    # much sooner found out.
-    of_others = [(other, await _relaxations(inquiry, other)) for other in others]
-    groups = [await _useful(inquiry, *pair) for pair in [(clash, changes), *of_others]]
-    return await trials.first(combinations(groups)), others
+    fix = await _several(inquiry, trials)
+    others = [] if fix and inquiry.hurry() else await inquiry.others(clash, answer, _MOST - 1)
+    return (fix,) if fix else (), others
+
+
+async def _several(inquiry: Inquiry, trials: Trials[SolveRequest, Solution]) -> Fix | None:
+    """Return the fewest changes with which everything is solved, where one is not enough.
+
+    With any version of everything there mostly is an answer. What that answer has is as it was
+    asked for but for a few packages; those are the ones to try again.
+    """
+    changes = any_versions(inquiry.request, inquiry.terms)
+    answer = await inquiry.answer(_changed(inquiry.request, changes))
+    for _ in range(_MOST):
+        if answer is None or isinstance(answer, Solution):
+            break
+        another = await _no_version_helps(inquiry.about(answer), inquiry.terms)
+        if another is None:
+            break
+        changes = [*(one for one in changes if one.item != another.item), another]
+        answer = await inquiry.answer(_changed(inquiry.request, changes))
+    if not isinstance(answer, Solution):
+        return None
+    # What gives up most is taken back first; Python is the last to change.
+    changes.sort(key=lambda one: (not one.last_resort, one.about != "python"))
+    return await trials.fewest(changes, answer, _needless)
+
+
+async def _no_version_helps(
+    inquiry: Inquiry, terms: Sequence[Term]
+) -> Relaxation[SolveRequest] | None:
+    """Return a change that is not about versions, for a request that leaves them all open.
+
+    ``terms`` are those of the request before they were left open.
+    """
+    clash = await inquiry.clash(inquiry.terms, inquiry.refusal)
+    found = await _relaxations(inquiry, clash)
+    gentle = [one for one in found if not (isinstance(one.item, Term) and not one.item.pin)]
+    alone = Trials(with_only(inquiry.request, clash.terms), inquiry.solution, _versions)
+    for change in gentle:
+        if await alone.first([(change,)]):
+            return change
+    names = [term.name for term in clash.terms if term.name != "python"]
+    wanted = [term for term in terms if term.name in names and not term.pin]
+    return next((leaving_out(term, term.spec) for term in wanted if term.spec), None)
+
+
+def _changed(request: SolveRequest, changes: Sequence[Relaxation[SolveRequest]]) -> SolveRequest:
+    for change in changes:
+        request = change.apply(request)
+    return request
+
+
+def _needless(answer: Solution, change: Relaxation[SolveRequest]) -> bool:
+    """Say whether an answer has what was asked for before a version was left open."""
+    from rattler import MatchSpec
+
+    term = change.item
+    if not isinstance(term, Term) or term.spec is None or change.change.after is None:
+        return False
+    if term.spec.source is not None:
+        return False
+    record = next((r for r in answer.records if r.name.normalized == term.name), None)
+    conda = record is not None and record.url not in answer.files
+    return record is not None and MatchSpec(term.spec.match_spec(term.name, conda=conda)).matches(
+        record
+    )
 
 
 async def _relaxations(inquiry: Inquiry, clash: Clash) -> list[Relaxation[SolveRequest]]:
@@ -48,31 +112,7 @@ async def _relaxations(inquiry: Inquiry, clash: Clash) -> list[Relaxation[SolveR
     return relaxations(inquiry.request, clash.terms, clash.nodes, holders)
 
 
-async def _useful(
-    inquiry: Inquiry, clash: Clash, changes: Sequence[Relaxation[SolveRequest]]
-) -> list[Relaxation[SolveRequest]]:
-    alone = Trials(with_only(inquiry.request, clash.terms), inquiry.solution, _versions)
-    gentle = [one for one in changes if not one.last_resort]
-    # without one of the terms the others have an answer, as is known of a minimal conflict
-    return [*await alone.useful(gentle), *(one for one in changes if one.last_resort)]
-
-
 def _versions(answer: Solution, about: Sequence[str]) -> str | None:
     packages = [record for record in answer.records if record.name.normalized in about]
     packages.sort(key=lambda record: about.index(record.name.normalized))
     return ", ".join(f"{one.name.normalized} {one.version}" for one in packages) or None
-
-
-def combinations(
-    groups: Sequence[Sequence[Relaxation[SolveRequest]]],
-) -> list[tuple[Relaxation[SolveRequest], ...]]:
-    """Return one relaxation of each group: those without a last resort first, and of those the
-    combinations of the gentlest."""
-    found: list[tuple[tuple[int, int], tuple[Relaxation[SolveRequest], ...]]] = [((0, 0), ())]
-    for group in groups:
-        found = [
-            ((drastic + one.last_resort, rank + place), (*chosen, one))
-            for (drastic, rank), chosen in found
-            for place, one in enumerate(group)
-        ]
-    return [chosen for _, chosen in sorted(found, key=lambda pair: pair[0])]
