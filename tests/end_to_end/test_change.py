@@ -189,6 +189,20 @@ def test_an_update_of_all(demo: Path) -> None:
     assert done(kaa("update", "-n", "demo", "--all", "-y")).out.endswith("Nothing to do.\n")
 
 
+def test_what_was_pinned_stays_pinned(demo: Path) -> None:
+    done(kaa("install", "-n", "demo", "fur==2.1", "-y"))
+    assert changes(plan_of("update", "-n", "demo", "--all")) == {
+        "bear": ("1.0", "1.5", "there is a newer version")
+    }
+    plan = plan_of("update", "-n", "demo", "fur")
+    assert plan["change"] == []
+    assert plan["notes"] == [
+        "fur 2.1 stays: nothing newer fits with the rest (you asked for fur==2.1)"
+    ]
+    refused = kaa("install", "-n", "demo", "wolf>=2", "-y")
+    assert refused.code == 4 and "fur==2.1" in refused.err
+
+
 def test_an_update_to_a_version_is_kept_as_asked_for(demo: Path) -> None:
     done(kaa("update", "-n", "demo", "fur>2.1,<3", "-y"))
     assert versions()["fur"] == "2.2"
