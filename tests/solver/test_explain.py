@@ -1,0 +1,246 @@
+"""What a person is told when a request has no answer: few lines, all of them true."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kaa.model.errors import (
+    ConflictError,
+    NoMatchingVersionError,
+    NoWheelError,
+    SolveError,
+    UnknownPackageError,
+)
+from kaa.solver.specs import parse_spec
+from solver.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.model.explanation import Explanation
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "channels")
+    for version in ("1.20", "1.26", "2.0", "2.1"):
+        world.add("numpy", version, "python >=3.10")
+    world.add("frame", "1.0", "numpy <2", "python >=3.10")
+    world.add("frame", "1.1", "numpy >=1.20,<2.0a0", "python >=3.10")
+    world.add("elder", "1.0", "python >=3.10,<3.11.0a0")
+    world.add("elder", "2.0", "python >=3.11,<3.12.0a0")
+    world.add("plot", "1.0", "frame")
+    world.add("gpu", "1.0", "__cuda >=12.4")
+    world.add("newest", "1.0", "__glibc >=2.40,<3.0.a0")
+    world.add("lost", "1.0", "nowhere-to-be-found >=2")
+    world.add("requests", "2.0", "python >=3.10")
+    world.universe.add("requests", "3.0")
+    return world
+
+
+def refused(world: World, *specs: str, **fields: Any) -> SolveError:
+    with pytest.raises(SolveError) as caught:
+        world.answer(*specs, **fields)
+    error = caught.value
+    assert error.hint
+    assert 1 + len(f"{error.cause}\n{error.hint}".splitlines()) <= 15
+    return error
+
+
+def explained(world: World, *specs: str, **fields: Any) -> Explanation:
+    explanation = refused(world, *specs, **fields).explanation
+    assert explanation is not None
+    assert explanation.minimal
+    return explanation
+
+
+def texts(explanation: Explanation) -> list[str]:
+    return [constraint.text for constraint in explanation.conflict]
+
+
+def fixes(explanation: Explanation) -> list[str]:
+    return [str(fix) for fix in explanation.fixes]
+
+
+def test_only_what_clashes_is_named_and_both_sides_can_be_changed(world: World) -> None:
+    explanation = explained(world, "requests", "frame", "python=3.12", "numpy=2", "elder>=1")
+    assert set(texts(explanation)) in ({"frame", "numpy=2"}, {"python=3.12", "elder>=1"})
+    explanation = explained(world, "requests", "frame", "python=3.12", "numpy=2")
+    assert texts(explanation) == ["frame", "numpy=2"]
+    assert explanation.reasons == ("frame 1.0 and 1.1 need numpy <2, not `numpy=2`",)
+    assert fixes(explanation) == ["`numpy` instead of `numpy=2` (gives numpy 1.26)"]
+
+
+def test_a_chain_is_told_from_the_top_down(world: World) -> None:
+    explanation = explained(world, "plot", "numpy=2")
+    assert explanation.reasons == (
+        "plot 1.0 needs frame",
+        "frame 1.0 and 1.1 need numpy <2, not `numpy=2`",
+    )
+
+
+def test_python_is_told_by_its_minor_versions(world: World) -> None:
+    explanation = explained(world, "elder", "python=3.12")
+    assert explanation.reasons == ("elder 1.0 and 2.0 need python 3.10 or 3.11, not `python=3.12`",)
+    assert fixes(explanation) == ["`python` instead of `python=3.12` (gives python 3.11.4)"]
+
+
+def test_several_changes_at_once_where_one_is_not_enough(world: World) -> None:
+    error = refused(world, "frame", "numpy=2", "elder", "python=3.12")
+    explanation = error.explanation
+    assert explanation is not None
+    (fix,) = explanation.fixes
+    assert {change.before for change in fix.changes} == {"numpy=2", "python=3.12"}
+    assert "these changes were tried and solve it" in str(error.hint)
+    assert any(line.startswith("besides, ") for line in explanation.reasons)
+
+
+def test_what_the_machine_lacks_and_what_to_type(world: World) -> None:
+    explanation = explained(world, "gpu", "numpy")
+    assert explanation.reasons == ("gpu 1.0 needs __cuda >=12.4 (the machine has none)",)
+    assert [need.as_dict() for need in explanation.missing_virtual] == [
+        {"need": "__cuda >=12.4", "there": None, "override": "--override __cuda=12.4"}
+    ]
+    assert fixes(explanation) == ["add `--override __cuda=12.4`"]
+    explanation = explained(world, "newest")
+    assert explanation.reasons == ("newest 1.0 needs __glibc >=2.40,<3 (the machine has 2.36)",)
+    assert fixes(explanation) == ["add `--override __glibc=2.40`"]
+
+
+def test_a_version_that_only_another_source_has(world: World) -> None:
+    error = refused(world, "requests>=3", "numpy")
+    assert isinstance(error, NoMatchingVersionError)
+    assert error.explanation is not None
+    assert fixes(error.explanation) == [
+        "`requests` instead of `requests>=3` (gives requests 2.0)",
+        "`pypi::requests>=3` instead of `requests>=3` (gives requests 3.0)",
+    ]
+
+
+def test_a_dependency_that_only_another_source_has_under_another_name(world: World) -> None:
+    world.mapping = {"pytorch": ["torch"], "numpy": ["numpy"]}
+    world.add("pytorch", "1.0", "python >=3.10")
+    world.universe.add("torch", "2.0")
+    world.universe.add("learner", "1.0", "torch>=2")
+    explanation = explained(world, "learner")
+    assert explanation.reasons == ("learner 1.0 needs pytorch >=2 (there is 1.0 in conda-forge)",)
+    assert fixes(explanation) == ["add `pypi::torch` (gives pytorch 2.0)"]
+
+
+def test_a_private_package_is_never_looked_for_on_an_index(world: World) -> None:
+    world.add("ourcompany-secrets", "1.0")
+    world.universe.add("ourcompany-secrets", "9.9")  # somebody registered it
+    explanation = explained(world, "ourcompany-secrets>=2", "numpy")
+    assert "ourcompany-secrets" not in world.asked
+    assert all("pypi::" not in fix for fix in fixes(explanation))
+
+
+def test_a_dependency_that_nobody_has(world: World) -> None:
+    explanation = explained(world, "lost", "numpy")
+    assert explanation.reasons == ("lost 1.0 needs nowhere-to-be-found >=2, which no source has",)
+    assert [missing.name for missing in explanation.missing] == ["nowhere-to-be-found"]
+    assert fixes(explanation) == ["leave out `lost`"]
+
+
+def test_a_package_alone_is_not_left_out(world: World) -> None:
+    error = refused(world, "lost")
+    assert error.explanation is not None
+    assert error.explanation.fixes == ()
+    assert error.message == "`lost` cannot be installed"
+
+
+def test_names_that_nobody_has(world: World) -> None:
+    world.universe.add("flask", "1.0")
+    error = refused(world, "nunpy", "flaks")
+    assert isinstance(error, UnknownPackageError)
+    assert "'nunpy' and 'flaks'" in error.message
+    assert "nunpy: did you mean `numpy`?" in str(error.hint)
+    assert "flaks: did you mean `flask`?" in str(error.hint)
+
+
+def test_the_other_ecosystem_has_it(world: World) -> None:
+    world.mapping = {"gdal": ["gdal"]}
+    world.universe.add("flask", "1.0")
+    only_conda = refused(world, "flask", sources=("conda-forge",))
+    assert "PyPI has it: add `-c pypi` and ask for `pypi::flask`" in str(only_conda.hint)
+    assert world.asked == []  # PyPI is not among the sources
+    only_pypi = refused(world, "gdal", sources=("pypi",))
+    assert "conda-forge has it: add `-c conda-forge`" in str(only_pypi.hint)
+    elsewhere = refused(world, "conda-forge::flask")
+    assert "pypi has it: `pypi::flask`" in str(elsewhere.hint)
+    assert "conda-forge has it: `conda-forge::frame`" in str(refused(world, "pypi::frame").hint)
+
+
+def test_pins_and_their_file(world: World) -> None:
+    pin = parse_spec("numpy<1.25", "pinned in ~/.condarc")
+    error = refused(world, "numpy>=2", "requests", pins=(pin,))
+    assert error.explanation is not None
+    assert [one.as_dict() for one in error.explanation.conflict] == [
+        {"text": "numpy>=2", "origin": "you asked"},
+        {"text": "numpy<1.25", "origin": "pinned in ~/.condarc"},
+    ]
+    assert "pinned in ~/.condarc: `numpy<1.25`" in str(error.cause)
+    assert fixes(error.explanation) == [
+        "`numpy` instead of `numpy>=2` (gives numpy 1.20)",
+        "leave out `numpy<1.25` (pinned in ~/.condarc) (gives numpy 2.1)",
+    ]
+
+
+def test_what_is_installed_and_frozen(world: World) -> None:
+    installed = world.solve(world.request("numpy=1.26", "python=3.11")).records
+    explanation = explained(world, "numpy=2", installed=installed, frozen=True)
+    assert "--freeze-installed" in texts(explanation)
+    assert "numpy 1.26 is installed and may not change" in explanation.reasons
+    assert "leave out `--freeze-installed`" in fixes(explanation)
+
+
+def test_what_came_too_late(world: World) -> None:
+    moment = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    explanation = explained(world, "gpu", exclude_newer=moment)
+    assert explanation.reasons == (
+        "gpu 1.0 does not say when it came, so it does not count (--exclude-newer)",
+    )
+
+
+def test_versions_that_need_another_python_say_so(world: World) -> None:
+    world.universe.add("future", "1", requires_python=">=3.13")
+    world.universe.add("future", "2", requires_python=">=3.14")
+    error = refused(world, "future", "python=3.12", sources=("pypi", "conda-forge"))
+    assert "requires Python >=3.13" in str(error.cause)
+    error = refused(world, "future")
+    assert isinstance(error, NoWheelError)
+    assert "2: it requires Python >=3.14" in str(error.cause)
+
+
+def test_the_whole_of_it_in_json(world: World) -> None:
+    error = refused(world, "frame", "numpy=2")
+    told = json.loads(json.dumps(error.as_dict()))
+    assert told["error"] == "ConflictError"
+    explanation = told["explanation"]
+    assert explanation["minimal"] is True
+    assert explanation["conflict"][0] == {"text": "frame", "origin": "you asked"}
+    assert explanation["fixes"] == [
+        {
+            "changes": [{"before": "numpy=2", "after": "numpy", "origin": None}],
+            "result": "numpy 1.26",
+        }
+    ]
+    assert "would require" in explanation["tree"]
+    assert error.details == explanation["tree"]
+
+
+def test_long_stories_are_shortened(world: World) -> None:
+    for number in range(30):
+        world.add(f"step{number}", "1.0", f"step{number + 1}")
+    world.add("step30", "1.0", "numpy <1.20")
+    error = refused(world, "step0", "numpy=2")
+    assert isinstance(error, ConflictError)
+    assert error.explanation is not None
+    assert len(error.explanation.reasons) == 31
+    assert "lines more (-v shows all)" in str(error.cause)
+    assert str(error.details).count("would require") == 31
+    assert len(error.explanation.lines()) == 15
