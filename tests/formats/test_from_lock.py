@@ -20,10 +20,11 @@ from kaa.model.progress import Silent
 from kaa.sources.target import host_subdir
 from kaa.sources.virtual_packages import virtual_packages
 from kaa.store.layout import default_layout
+from kaa.workflows.bring import bring
 from kaa.workflows.from_lock import solution_from_lock
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.lock import LockRequest, solve_lock
-from kaa.workflows.supply import bring, open_supply
+from kaa.workflows.supply import open_supply
 from packed_interpreter import pack_interpreter
 from wheels import build_wheel
 
@@ -133,7 +134,8 @@ def test_what_is_right_is_taken(tmp_path: Path) -> None:
     ("changes", "error", "said"),
     [
         ({"sha256": None}, UnsupportedError, "no hash of fur"),
-        ({"url": "https://files.example.org/fur-1.0.tar.gz"}, UnsupportedError, "no wheel"),
+        ({"url": "https://files.example.org/fur-1.0.egg"}, UnsupportedError, "no wheel"),
+        ({"url": "git+https://git.example.org/fur"}, UnsupportedError, "no wheel"),
         ({"url": "./fur"}, UnsupportedError, "no wheel"),
         (
             {"url": "https://files.example.org/fur-1.0-cp311-cp311-win_amd64.whl"},
@@ -149,6 +151,16 @@ def test_wheels_that_cannot_be_used(
     path = _write(tmp_path, replace(_python(), distributions=(replace(WHEEL, **changes),)))
     with pytest.raises(error, match=said):
         solution_from_lock(path, "linux-64", GLIBC)
+
+
+def test_building_may_be_forbidden(tmp_path: Path) -> None:
+    sdist = replace(WHEEL, url="https://files.example.org/fur-1.0.tar.gz")
+    path = _write(tmp_path, replace(_python(), distributions=(sdist,)))
+    solution = solution_from_lock(path, "linux-64", GLIBC)
+    assert list(solution.files) == [sdist.url]
+    with pytest.raises(RequestError, match="does not fit") as caught:
+        solution_from_lock(path, "linux-64", GLIBC, build=False)
+    assert "--no-build" in str(caught.value.cause)
 
 
 def test_other_platforms_and_environments(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ class Catalog:
     """Where a solve finds things.
 
     ``pythons`` finds this machine's interpreters, newest first, and ``mapping`` the PyPI projects
-    of conda names, or None; both are called when they are needed only. ``builder`` builds what has
-    no wheel; without one nothing is built.
+    of conda names, or None; both are called when they are needed only. ``builder`` makes what
+    knows sources without a wheel, and ``builds`` says that solving may choose those of an index.
     """
 
     gateway: Gateway
@@ -80,7 +80,8 @@ class Catalog:
     metadata: MetadataReader
     pythons: Callable[[], Awaitable[tuple[HostPython, ...]]]
     mapping: Callable[[], Awaitable[Mapping[str, list[str] | None] | None]]
-    builder: Builder | None = None
+    builder: Callable[[], Builder] | None = None
+    builds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ async def _solve_for(
         return _solution(records, scene, None, hosts)
     request = scene.request
     target = target_for(request.platform, pythons, request.virtual_packages)
-    source = PyPISource(catalog.index, catalog.metadata, target, scene.part, catalog.builder)
+    builder = catalog.builder if catalog.builds else None
+    source = PyPISource(catalog.index, catalog.metadata, target, scene.part, builder)
     for root in (*scene.roots, *scene.pins):
         for name, demand in root.demands:
             source.limit(name, demand)

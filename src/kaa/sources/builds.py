@@ -36,6 +36,7 @@ from kaa.sources.static_metadata import (
     stem,
 )
 from kaa.store.disk import writing
+from kaa.store.layout import WORK
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -57,20 +58,9 @@ if TYPE_CHECKING:
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
 
-WORK = ".work-"
-"""How the names of directories begin in which something is being built."""
 _POLL = 0.1
 """Seconds between two looks at a lock that another task or process holds."""
 _PURE = re.compile(r"-(py3|py2\.py3)-none-any\.whl\Z")
-
-
-def built_identity(sha256: str, python: str) -> str:
-    """Return the sha256 that stands for the package of a wheel that is built for ``python``.
-
-    ``sha256`` stands for the source, ``python`` is the record's spec on python. Before it is
-    built nobody knows whether a wheel is the same for all Pythons.
-    """
-    return hashlib.sha256(f"{sha256} {python}".encode()).hexdigest()
 
 
 class Builder:

@@ -36,3 +36,12 @@ def identity(file: IndexFile) -> str:
         except OSError:
             pass  # whoever wants to read the file will say what is wrong with it
     return hashlib.sha256(file.url.encode()).hexdigest()
+
+
+def built_identity(sha256: str, python: str) -> str:
+    """Return the sha256 that stands for the package of a wheel that is built for ``python``.
+
+    ``sha256`` stands for the source, ``python`` is the record's spec on python. Before it is
+    built nobody knows whether a wheel is the same for all Pythons.
+    """
+    return hashlib.sha256(f"{sha256} {python}".encode()).hexdigest()

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from kaa.model.distribution import IndexFile, Release
 from kaa.model.errors import MetadataError
-from kaa.sources.builds import built_identity
-from kaa.sources.identity import identity
+from kaa.sources.identity import built_identity, identity
 from kaa.sources.installed import installed_demands, installed_file, still_fits
 from kaa.sources.markers import ALWAYS
 from kaa.sources.part import Part, extra_name, split_extra_name
@@ -32,7 +31,7 @@ from kaa.sources.versions import is_exact, is_pre_release, python_spec
 from kaa.sources.wheels import FORBIDDEN, WheelChoice, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rattler import PackageName, RepoDataRecord, Subdir
 
@@ -52,7 +51,7 @@ class PyPISource:
         metadata: MetadataReader,
         target: Target,
         part: Part | None = None,
-        builder: Builder | None = None,
+        builder: Callable[[], Builder] | None = None,
     ) -> None:
         self._builder = builder
         self._index = index
@@ -304,8 +303,7 @@ class PyPISource:
         return finals or early, bool(finals) or len(early) < project.window
 
     def _usable(self, project: Project, release: Release, exact: bool) -> list[WheelChoice]:
-        may = self._builder is not None and self._builder.allow
-        unbuildable = None if may else FORBIDDEN
+        unbuildable = FORBIDDEN if self._builder is None else None
         wheels, reason = choose_wheels(release, self._target, yanked=exact, unbuildable=unbuildable)
         if reason is not None:
             project.rejected[release.version] = reason
@@ -364,7 +362,7 @@ class PyPISource:
             return direct.metadata
         if choice.built:
             assert self._builder is not None and choice.newest_python is not None
-            return await self._builder.core_metadata(choice.file, choice.newest_python)
+            return await self._builder().core_metadata(choice.file, choice.newest_python)
         return await self._metadata.core_metadata(choice.file, likely=likely)
 
     def _without_extras(self, dependency: Dependency) -> list[Dependency]:

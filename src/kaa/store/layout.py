@@ -10,6 +10,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+WORK = ".work-"
+"""How the names of directories begin in which something is being built."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -20,7 +20,7 @@ from kaa.transaction.cached import entry_of, hash_of, is_cached
 from kaa.transaction.fetch_queue import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
@@ -42,7 +42,7 @@ class Builds:
     ``direct`` are those by URL or path, by the URLs of their records.
     """
 
-    builder: Builder
+    builder: Callable[[], Builder]
     python: str
     direct: Mapping[str, DirectDistribution]
 
@@ -83,7 +83,7 @@ async def _build(
     slots: asyncio.Semaphore,
     pool: ThreadPoolExecutor,
 ) -> None:
-    builder = builds.builder
+    builder = builds.builder()
     wheel = await builder.wheel(source, await builder.python_for(builds.python))
     loop = asyncio.get_running_loop()
     # The wheel stays: it is the builder's, for other environments.

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
-from kaa.sources.builds import WORK as BUILDING
+from kaa.store.layout import WORK
 from kaa.store.locks import alone
 from kaa.store.package_cache import STAGING as UNPACKING
 from kaa.transaction.commit import BESIDE, REMOVED, settle
@@ -64,7 +64,7 @@ def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
     # Downloads lie here until they are converted or unpacked only.
     yield from (layout.metadata / "wheels").glob("*")
     yield from (layout.metadata / "archives").glob("*")
-    yield from (layout.metadata / "builds").glob(f"{BUILDING}*")
+    yield from (layout.metadata / "builds").glob(f"{WORK}*")
 
 
 def _own(layout: Layout) -> tuple[Path, ...]:

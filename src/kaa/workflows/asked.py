@@ -10,7 +10,7 @@ from kaa.model.errors import RequestError
 from kaa.model.package import PYPI
 from kaa.solver.specs import YOU_ASKED, Spec, parse_spec
 from kaa.sources.direct import parse_direct
-from kaa.sources.direct_distribution import resolve_direct
+from kaa.workflows.references import lasting_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,9 +61,12 @@ async def resolve_references(
     if not asked.references:
         return asked.specs, {}
     assert catalog.builder is not None
+    from kaa.sources.direct_distribution import resolve_direct
+
+    builder = catalog.builder()
     python = await _python(asked.specs, catalog)
     found = await asyncio.gather(
-        *(resolve_direct(reference, catalog.builder, python) for reference in asked.references)
+        *(resolve_direct(reference, builder, python) for reference in asked.references)
     )
     by_name: dict[str, DirectDistribution] = {}
     for one in found:
@@ -80,7 +83,8 @@ async def resolve_references(
 def direct_spec(one: DirectDistribution) -> Spec:
     """Return the spec that a direct reference comes to, once its name is known."""
     reference = one.reference
-    return Spec(reference.text, one.name, "*", reference.extras, pre_releases=True, source=PYPI)
+    text = lasting_text(reference, one.name)
+    return Spec(text, one.name, "*", reference.extras, pre_releases=True, source=PYPI)
 
 
 async def _python(specs: Sequence[Spec], catalog: Catalog) -> str:

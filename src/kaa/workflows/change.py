@@ -37,6 +37,7 @@ from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
 from kaa.workflows.asked import Asked, resolve_references
+from kaa.workflows.bring import bring
 from kaa.workflows.dependencies import part_of, specs_kept
 from kaa.workflows.difference import difference, same
 from kaa.workflows.generation import requested_specs as match_specs
@@ -50,10 +51,11 @@ from kaa.workflows.goal import (
     with_references,
 )
 from kaa.workflows.inspect import find_environment
-from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
+from kaa.workflows.kernel import announce, lend_kernel
 from kaa.workflows.options import question
+from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.reasons import Intent, why_held
-from kaa.workflows.supply import Supply, bring, is_host_python, open_supply
+from kaa.workflows.supply import Supply, is_host_python, open_supply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -16,14 +16,13 @@ from kaa.model.package import Package, source_of_channel
 from kaa.model.plan import Addition, Plan
 from kaa.sources.identity import promised_sha256
 from kaa.store.disk import check_writable, writing
+from kaa.transaction.cached import is_cached
 from kaa.transaction.commit import check_absent
-from kaa.transaction.fetch import is_cached
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import read_asked, resolve_references, with_default_packages
-from kaa.workflows.generation import link_first_generation
-from kaa.workflows.kernel import announce, lend_kernel, missing_overlay
 from kaa.workflows.options import is_foreign, question
-from kaa.workflows.supply import Supply, bring, is_host_python, open_supply, part_of, solve_for
+from kaa.workflows.overlay import missing_overlay
+from kaa.workflows.supply import Supply, is_host_python, open_supply, part_of, solve_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -125,6 +124,11 @@ async def carry_out_create(
     Raises the errors of the network, the store and the disk; then nothing is left behind but
     what the package cache has gained.
     """
+    # A plan alone has no use for these, and they take longer to import than many a solve.
+    from kaa.workflows.bring import bring
+    from kaa.workflows.generation import link_first_generation
+    from kaa.workflows.kernel import announce, lend_kernel
+
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
     asked = creation.request
     await bring(solution, layout, supply, progress)

@@ -11,11 +11,13 @@ from kaa.model.distribution import CoreMetadata, IndexFile, Release
 from kaa.model.errors import RequestError, UnsupportedError
 from kaa.network.locations import redact
 from kaa.solver.request import Solution
+from kaa.sources.builds import built_identity
 from kaa.sources.project_names import ProjectNames
 from kaa.sources.records import dependencies, wheel_record
 from kaa.sources.target import target_for
 from kaa.sources.versions import python_spec
-from kaa.sources.wheels import choose_wheels
+from kaa.sources.sdists import SUFFIXES
+from kaa.sources.wheels import FORBIDDEN, choose_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,16 +37,19 @@ def solution_from_lock(
     virtual_packages: Sequence[str],
     mapping: Mapping[str, Any] | None = None,
     environment: str = DEFAULT,
+    *,
+    build: bool = True,
 ) -> Solution:
     """Return the packages that a lock file has for ``platform``, a conda subdir.
 
     ``virtual_packages`` are those of the machine (``__glibc=2.36=0``) and have to be enough for
-    what is locked; ``mapping`` says which conda names projects have, as in a solve. Every package
-    has a hash, which whoever fetches it has to check.
+    what is locked; ``mapping`` says which conda names projects have, as in a solve; ``build``
+    allows source distributions, which are to be built. Every package has a hash, which whoever
+    fetches it has to check.
 
     :raises RequestError: the file cannot be read, has nothing for the platform or the
         environment, or holds what cannot run on this machine.
-    :raises UnsupportedError: it holds what has to be built, or has no hash.
+    :raises UnsupportedError: it holds what kaa cannot build, or what has no hash.
     """
     locked = _locked(path, platform, environment)
     if locked.sources:
@@ -62,7 +67,7 @@ def solution_from_lock(
         )
     names = ProjectNames({record.name.normalized for record in locked.records}, mapping)
     target = target_for(platform, (python,) if python else (), virtual_packages)
-    wheels = [_wheel(each, target, names, path) for each in locked.distributions]
+    wheels = [_wheel(each, target, names, path, build=build) for each in locked.distributions]
     records = [*locked.records, *(record for record, _ in wheels)]
     return Solution(
         records=tuple(sorted(records, key=lambda record: record.name.normalized)),
@@ -123,15 +128,16 @@ def _is_met(need: str, virtual_packages: Sequence[str]) -> bool:
 
 
 def _wheel(
-    locked: LockedDistribution, target: Target, names: ProjectNames, path: Path
+    locked: LockedDistribution, target: Target, names: ProjectNames, path: Path, *, build: bool
 ) -> tuple[RepoDataRecord, IndexFile]:
-    """Return the record of a locked wheel, and the file that it is made of."""
+    """Return the record of a locked wheel or sdist, and the file that it is made of."""
     from packaging.utils import canonicalize_name
 
     filename = unquote(urlsplit(locked.url).path).rpartition("/")[2]
-    if "://" not in locked.url or not filename.endswith(".whl"):
+    if "://" not in locked.url or not filename.endswith((".whl", *SUFFIXES)):
         raise UnsupportedError(
             f"{path.name} has {locked.name} as {redact(locked.url)}, which is no wheel",
+            cause="it is no source distribution either",
             hint="lock a version that has a wheel",
         )
     if locked.sha256 is None:
@@ -141,7 +147,9 @@ def _wheel(
         )
     hashes = {"sha256": locked.sha256}
     file = IndexFile(filename, locked.url, hashes, requires_python=locked.requires_python)
-    choices, reason = choose_wheels(Release(locked.version, (file,)), target, yanked=True)
+    release = Release(locked.version, (file,))
+    unbuildable = None if build else FORBIDDEN
+    choices, reason = choose_wheels(release, target, yanked=True, unbuildable=unbuildable)
     if not choices:
         raise RequestError(
             f"{locked.name} {locked.version} of {path.name} does not fit this machine",
@@ -157,6 +165,8 @@ def _wheel(
     )
     needed = dependencies(metadata, target, names.conda_name)
     name = names.conda_name(canonicalize_name(locked.name))
-    python = [spec for spec in (python_spec(locked.requires_python),) if spec != "*"]
-    record = wheel_record(name, locked.version, file, locked.sha256, needed, python)
+    choice = choices[0]
+    sha256 = built_identity(locked.sha256, choice.python) if choice.built else locked.sha256
+    python = [s for s in (python_spec(locked.requires_python), choice.python) if s != "*"]
+    record = wheel_record(name, locked.version, file, sha256, needed, python)
     return record, file

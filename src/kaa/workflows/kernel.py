@@ -15,34 +15,20 @@ from kaa.model.progress import Phase
 from kaa.model.source import Kind, Source
 from kaa.solver.request import SolveRequest
 from kaa.solver.specs import parse_spec
-from kaa.sources.host import OLDEST
 from kaa.sources.target import host_subdir
 from kaa.sources.virtual_packages import virtual_packages
 from kaa.store.locks import locked
+from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_first_generation
-from kaa.workflows.supply import bring, solve_for
+from kaa.workflows.supply import solve_for
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
     from kaa.model.progress import Progress
-    from kaa.solver.request import Solution
     from kaa.store.layout import Layout
     from kaa.workflows.supply import Supply
 
 _SOURCES = (Source(HOST, Kind.HOST), Source(PYPI, Kind.PYPI))
-
-
-def missing_overlay(solution: Solution, layout: Layout) -> str | None:
-    """Return Python's minor version if an environment needs an overlay that is not there yet.
-
-    That is so where nothing of the solution is a kernel, and Python is not too old for one.
-    """
-    minor = solution.python_minor
-    if minor is None or tuple(map(int, minor.split("."))) < OLDEST:
-        return None
-    if any(record.name.normalized == "ipykernel" for record in solution.records):
-        return None
-    return None if overlay_ready(layout, minor) else minor
 
 
 async def lend_kernel(

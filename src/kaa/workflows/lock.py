@@ -273,8 +273,8 @@ async def _locked(part: _Part, solution: Solution, supply: Supply) -> LockedPlat
         )
     ours = channel_url(PYPI).rstrip("/")
     of_index = [r for r in solution.records if (r.channel or "").rstrip("/") == ours]
-    wheels = [solution.files[record.url] for record in of_index]
-    distributions = [await _distribution(file, supply) for file in wheels]
+    files = [solution.files[record.url] for record in of_index]
+    distributions = [await _distribution(file, solution, supply) for file in files]
     _check_hashes(part, distributions)
     return LockedPlatform(
         part.platform,
@@ -294,8 +294,14 @@ def _public(record: RepoDataRecord) -> RepoDataRecord:
     return RepoDataRecord(record, record.file_name, url, channel)
 
 
-async def _distribution(file: IndexFile, supply: Supply) -> LockedDistribution:
-    metadata = supply.metadata.cached(file) or await supply.metadata.core_metadata(file)
+async def _distribution(file: IndexFile, solution: Solution, supply: Supply) -> LockedDistribution:
+    """Return what is locked of a file of an index; the solve has read its metadata already."""
+    if file.filename.endswith(".whl"):
+        metadata = await supply.metadata.core_metadata(file)
+    else:
+        assert supply.catalog.builder is not None
+        assert solution.python is not None
+        metadata = await supply.catalog.builder.core_metadata(file, solution.python)
     return LockedDistribution(
         metadata.name,
         metadata.version,

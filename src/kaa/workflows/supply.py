@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,7 @@ from kaa.network.settings import load_settings
 from kaa.settings.configuration import load_configuration
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.solve import solve
-from kaa.sources.builds import Builder
-from kaa.sources.channels import private_url, resolve_sources
+from kaa.sources.channels import resolve_sources
 from kaa.sources.conda import open_gateway
 from kaa.sources.host import find_host_pythons
 from kaa.sources.index import ProjectIndex
@@ -26,7 +26,6 @@ from kaa.sources.metadata import MetadataReader
 from kaa.sources.name_mapping import MAPPING_URL, load_mapping
 from kaa.sources.rattler_client import open_rattler_client
 from kaa.store.locks import at_work
-from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
 from kaa.workflows.reachability import while_reachable
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from kaa.network.settings import NetworkSettings
     from kaa.settings.configuration import Configuration
     from kaa.solver.specs import Spec
+    from kaa.sources.builds import Builder
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
 
@@ -111,19 +111,22 @@ async def open_supply(
                     client, layout.metadata, offline=settings.offline, url=place or MAPPING_URL
                 )
 
+            @functools.cache
+            def builder() -> Builder:
+                # Most solves build nothing, and what builds takes its time to import.
+                from kaa.sources.builds import Builder
+
+                allow = options.build and not configuration.no_build
+                return Builder(layout, client, progress, pythons=pythons, allow=allow)
+
             catalog = Catalog(
                 gateway=open_gateway(layout.metadata, channel_client, offline=settings.offline),
                 index=ProjectIndex(client, settings, layout.metadata, progress),
                 metadata=metadata,
                 pythons=pythons,
                 mapping=mapping,
-                builder=Builder(
-                    layout,
-                    client,
-                    progress,
-                    pythons=pythons,
-                    allow=options.build and not configuration.no_build,
-                ),
+                builder=builder,
+                builds=options.build and not configuration.no_build,
             )
             yield Supply(client, channel_client, metadata, catalog, configuration, settings, chosen)
 
@@ -134,40 +137,6 @@ async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -
         return await while_reachable(solve(request, supply.catalog), request.channels, supply)
     finally:
         progress.finish(Phase.METADATA)
-
-
-async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
-    """Bring everything of a solution into the package cache, checked.
-
-    Raises the errors of the network, the store and the disk.
-    """
-    if solution.host_python is not None:
-        provide_host_python(layout, solution.host_python)
-    files = solution.files
-    wheels = [(record, files[record.url]) for record in solution.records if record.url in files]
-    conda = [
-        record
-        for record in solution.records
-        if record.url not in files and not is_host_python(record)
-    ]
-    await fetch_packages(
-        wheels,
-        conda,
-        layout,
-        supply.client,
-        supply.channel_client,
-        supply.metadata,
-        progress,
-        lambda url: private_url(url, supply.chosen),
-        builds=_builds(solution, supply),
-    )
-
-
-def _builds(solution: Solution, supply: Supply) -> Builds | None:
-    builder = supply.catalog.builder
-    if builder is None or solution.python is None:
-        return None
-    return Builds(builder, solution.python, solution.direct)
 
 
 def is_host_python(record: RepoDataRecord) -> bool:

@@ -1,0 +1,48 @@
+"""Everything that a solution needs is brought into the package cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaa.sources.channels import private_url
+from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
+from kaa.workflows.supply import is_host_python
+
+if TYPE_CHECKING:
+    from kaa.model.progress import Progress
+    from kaa.solver.request import Solution
+    from kaa.store.layout import Layout
+    from kaa.workflows.supply import Supply
+
+
+async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
+    """Bring everything of a solution into the package cache, checked.
+
+    Raises the errors of the network, the store and the disk.
+    """
+    if solution.host_python is not None:
+        provide_host_python(layout, solution.host_python)
+    files = solution.files
+    wheels = [(record, files[record.url]) for record in solution.records if record.url in files]
+    conda = [
+        record
+        for record in solution.records
+        if record.url not in files and not is_host_python(record)
+    ]
+    await fetch_packages(
+        wheels,
+        conda,
+        layout,
+        supply.client,
+        supply.channel_client,
+        supply.metadata,
+        progress,
+        lambda url: private_url(url, supply.chosen),
+        builds=_builds(solution, supply),
+    )
+
+
+def _builds(solution: Solution, supply: Supply) -> Builds | None:
+    if supply.catalog.builder is None or solution.python is None:
+        return None
+    return Builds(supply.catalog.builder, solution.python, solution.direct)
