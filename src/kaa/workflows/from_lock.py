@@ -11,12 +11,12 @@ from kaa.model.distribution import CoreMetadata, IndexFile, Release
 from kaa.model.errors import RequestError, UnsupportedError
 from kaa.network.locations import redact
 from kaa.solver.request import Solution
-from kaa.sources.builds import built_identity
+from kaa.sources.identity import built_identity
+from kaa.sources.index import SDIST_ENDINGS
 from kaa.sources.project_names import ProjectNames
 from kaa.sources.records import dependencies, wheel_record
 from kaa.sources.target import target_for
 from kaa.sources.versions import python_spec
-from kaa.sources.sdists import SUFFIXES
 from kaa.sources.wheels import FORBIDDEN, choose_wheels
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _wheel(
     from packaging.utils import canonicalize_name
 
     filename = unquote(urlsplit(locked.url).path).rpartition("/")[2]
-    if "://" not in locked.url or not filename.endswith((".whl", *SUFFIXES)):
+    if "://" not in locked.url or not filename.endswith((".whl", *SDIST_ENDINGS)):
         raise UnsupportedError(
             f"{path.name} has {locked.name} as {redact(locked.url)}, which is no wheel",
             cause="it is no source distribution either",
