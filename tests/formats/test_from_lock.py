@@ -26,6 +26,7 @@ from kaa.workflows.generation import link_first_generation
 from kaa.workflows.lock import LockRequest, solve_lock
 from kaa.workflows.supply import open_supply
 from packed_interpreter import pack_interpreter
+from sdists import pack, write_project
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -53,10 +54,12 @@ async def _link(solution: Solution, path: Path) -> None:
 
 @pytest.fixture
 def lock(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock of a real Python, a conda package and two wheels, whose channel is gone."""
+    """A lock of a real Python, a conda package, two wheels and a source distribution."""
     wheels = tmp_path / "wheels"
     local_index.add(build_wheel(wheels, "fur", version="2.0"))
-    local_index.add(build_wheel(wheels, "bear", requires=["fur>=1"]))
+    local_index.add(build_wheel(wheels, "bear", requires=["fur>=1", "claw"]))
+    project = write_project(tmp_path / "claw", "claw", "3.0")
+    local_index.add(pack(project, tmp_path / "sdists" / "claw-3.0.tar.gz"))
     monkeypatch.setenv("PIP_INDEX_URL", local_index.url)
     forge = CondaChannel(tmp_path / "forge", subdirs=("noarch", host_subdir()))
     try:
@@ -76,6 +79,7 @@ def test_an_environment_is_made_of_a_lock(lock: Path, tmp_path: Path) -> None:
     solution = solution_from_lock(lock, host_subdir(), virtual_packages(host_subdir()))
     assert [record.name.normalized for record in solution.records] == [
         "bear",
+        "claw",
         "fur",
         "honey",
         "python",
@@ -83,12 +87,12 @@ def test_an_environment_is_made_of_a_lock(lock: Path, tmp_path: Path) -> None:
     assert "fur" in solution.records[0].depends[1]
     prefix = tmp_path / "envs" / "demo"
     asyncio.run(_link(solution, prefix))
-    program = "import bear, fur; print(bear.__version__, fur.__version__)"
+    program = "import bear, claw, fur; print(bear.__version__, claw.__version__, fur.__version__)"
     done = subprocess.run(
         [prefix / "bin" / "python", "-c", program], capture_output=True, text=True, check=False
     )
-    assert done.stdout.split() == ["1.0", "2.0"], done.stderr
-    assert len(list((prefix / "conda-meta").glob("*.json"))) == 4
+    assert done.stdout.split() == ["1.0", "3.0", "2.0"], done.stderr
+    assert len(list((prefix / "conda-meta").glob("*.json"))) == 5
 
 
 def test_a_wheel_that_is_another_one_now_is_refused(

@@ -301,7 +301,7 @@ async def _distribution(file: IndexFile, solution: Solution, supply: Supply) -> 
     else:
         assert supply.catalog.builder is not None
         assert solution.python is not None
-        metadata = await supply.catalog.builder.core_metadata(file, solution.python)
+        metadata = await supply.catalog.builder().core_metadata(file, solution.python)
     return LockedDistribution(
         metadata.name,
         metadata.version,
