@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Attempt = Callable[[SolveRequest, Catalog], Awaitable[Solution | Refusal]]
 
 _ENOUGH = (4.0, 0.5)
-_MOST = (8.0, 2.0)
+_MOST = (8.0, 1.0)
 """How long an explanation may take: so many times as long as the refusal took, and never less than
 so many seconds. After the first one fix is enough, after the second what is known has to do."""
 _LONGEST = 20.0
