@@ -34,13 +34,15 @@ class Root:
     """A spec of the request in the solver's words.
 
     ``name`` is the solver's; ``match_specs`` say the spec, an extra of a conda package as a
-    second one; ``demands`` are what it asks of package indexes, by name.
+    second one; ``demands`` are what it asks of package indexes, by name; ``channel`` is the URL of
+    the one channel that it may come from.
     """
 
     spec: Spec
     name: str
     match_specs: tuple[str, ...]
     demands: tuple[tuple[str, Demand], ...] = ()
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +228,12 @@ def _root(spec: Spec, name: str, part: Part | None, request: SolveRequest) -> Ro
     conda = part is None or not part.provides(name)
     channel = None if source is None else _channel(source)
     own = spec.match_spec(name, conda=conda, channel=channel)
-    if not conda:
-        return Root(spec, name, (own,), ((name, Demand(spec.version, spec.pre_releases)),))
-    if part is None or not spec.extras:
-        return Root(spec, name, (own,))
-    carriers = [extra_name(name, extra) for extra in spec.extras]
-    return Root(spec, name, (own, *carriers), tuple((carrier, Demand()) for carrier in carriers))
+    specs, demands = [own], [(name, Demand(spec.version, spec.pre_releases))]
+    if conda:
+        carriers = [extra_name(name, extra) for extra in spec.extras] if part else []
+        specs += carriers
+        demands = [(carrier, Demand()) for carrier in carriers]
+    return Root(spec, name, tuple(specs), tuple(demands), channel)
 
 
 def _channel(source: Source) -> str | None:

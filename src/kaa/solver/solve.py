@@ -240,8 +240,8 @@ async def _ask(
         list(specs),
         gateway=scene.channels.gateway,
         platforms=scene.channels.subdirs,
-        locked_packages=() if request.frozen else request.installed,
-        pinned_packages=request.installed if request.frozen else (),
+        locked_packages=() if request.frozen else _installed(scene),
+        pinned_packages=_installed(scene) if request.frozen else (),
         virtual_packages=to_rattler(request.virtual_packages),
         channel_priority=priority,
         exclude_newer=request.exclude_newer,
@@ -263,6 +263,24 @@ async def _ask(
         if type(error).__name__ != "RustPanic":
             raise
         return None, ""
+
+
+def _installed(scene: Scene) -> list[RepoDataRecord]:
+    """Return what is installed, but for what is asked for of another source than it is from.
+
+    rattler 0.28 keeps such a record although a spec names another channel.
+    """
+    wanted = {root.name: root.channel for root in scene.roots if root.channel}
+    return [
+        record
+        for record in scene.request.installed
+        if _is_from(wanted.get(record.name.normalized, ""), record)
+    ]
+
+
+def _is_from(channel: str, record: RepoDataRecord) -> bool:
+    # conda's own records name the subdir after the channel
+    return record.url.startswith(channel) or (record.channel or "").rstrip("/") == channel[:-1]
 
 
 def _sources(scene: Scene, host: HostSource, source: PyPISource | None) -> list[Any]:

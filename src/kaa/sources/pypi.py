@@ -13,7 +13,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from kaa.model.distribution import IndexFile, Release
-from kaa.model.errors import MetadataError
+from kaa.model.errors import BuildError, MetadataError
 from kaa.sources.identity import built_identity, identity
 from kaa.sources.installed import installed_demands, installed_file, still_fits
 from kaa.sources.markers import ALWAYS
@@ -320,7 +320,10 @@ class PyPISource:
             first = len(project.offered) == 1
             metadata = await self._core_metadata(project, wheels[0], likely=first)
             needed = dependencies(metadata, self._target, self._part.names.conda_name)
-        except MetadataError as error:
+        except (MetadataError, BuildError) as error:
+            # What was asked for and cannot be built is to be told; a possibility is passed over.
+            if isinstance(error, BuildError) and project.name in self._limits:
+                raise
             project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
             project.unreadable.add(version)
             project.offered.pop(version, None)

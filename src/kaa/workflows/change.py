@@ -25,9 +25,7 @@ from kaa.environments.records import (
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
 from kaa.model.options import SolveOptions
-from kaa.model.package import source_of_channel
 from kaa.model.plan import Plan
-from kaa.model.source import Kind
 from kaa.store.disk import check_writable
 from kaa.store.locks import locked
 from kaa.transaction.carry import carry_over
@@ -65,7 +63,7 @@ if TYPE_CHECKING:
 
     from kaa.model.progress import Progress
     from kaa.model.source import Source
-    from kaa.solver.request import Solution, SolveRequest
+    from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
     from kaa.transaction.carry import Carried
@@ -231,7 +229,6 @@ async def _prepared(
             direct=direct,
             cache_dir=layout.metadata,
         )
-        asked = replace(asked, installed=_from_where_asked(asked))
         solution = await reach(goal, asked, supply, progress)
         specs = specs_kept(solution, goal, options.deps)
         solution = part_of(solution, goal, current.records, options.deps)
@@ -254,28 +251,6 @@ async def _still_there(
         return records
     builds = {python.build for python in await supply.catalog.pythons()}
     return tuple(r for r in records if not is_host_python(r) or str(r.build) in builds)
-
-
-def _from_where_asked(request: SolveRequest) -> tuple[RepoDataRecord, ...]:
-    """Return the installed records without those that a spec wants from another source.
-
-    rattler 0.28 does not look at the channel of a record that is installed.
-    """
-    wanted = {
-        project_name(spec.name): request.source(spec.source)
-        for spec in request.specs
-        if spec.source
-    }
-
-    def fits(record: RepoDataRecord) -> bool:
-        source = wanted.get(project_name(record.name.normalized))
-        if source is None:
-            return True
-        if source.kind is Kind.CONDA:
-            return any(record.url.startswith(url) for url in source.urls)
-        return bool(source_of_channel(record.channel or "") == source.kind.value)
-
-    return tuple(record for record in request.installed if fits(record))
 
 
 def _plan(
