@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kaa.model.errors import InvalidSpecError, NoInterpreterError
+from kaa.model.errors import ConflictError, InvalidSpecError, NoInterpreterError
 from kaa.model.package import PYPI, channel_url
 from kaa.model.source import Kind, Priority
 from kaa.sources.conda import CondaChannels
@@ -43,6 +43,11 @@ class Root:
     match_specs: tuple[str, ...]
     demands: tuple[tuple[str, Demand], ...] = ()
     channel: str | None = None
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether not every record of this name will do."""
+        return self.match_specs[0] != self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
         _root(spec, _solver_name(spec, names, channel_names, request), part, request)
         for spec in request.pins
     )
+    _check_sources(roots)
     if part is not None and not _needed(part, roots, request):
         part = None
     hosts: tuple[HostPython, ...] | None = None
@@ -236,6 +242,19 @@ def _root(spec: Spec, name: str, part: Part | None, request: SolveRequest) -> Ro
     return Root(spec, name, tuple(specs), tuple(demands), channel)
 
 
+def _check_sources(roots: Sequence[Root]) -> None:
+    """Raise :class:`ConflictError` when a package is to come from two sources."""
+    chosen: dict[str, Root] = {}
+    for root in roots:
+        other = chosen.setdefault(root.name, root) if root.channel else root
+        if root.channel != other.channel:
+            raise ConflictError(
+                f"{root.name} cannot come from two sources",
+                cause=f"you asked for `{other.spec.text}` and for `{root.spec.text}`",
+                hint="leave out one of them",
+            )
+
+
 def _channel(source: Source) -> str | None:
     """Return the channel that records of a source name; a multichannel's have several."""
     if source.kind is Kind.CONDA:
@@ -274,9 +293,20 @@ async def _pythons_of_channels(request: SolveRequest, channels: CondaChannels) -
             f"no channel has a Python for {' and '.join(f'`{spec.text}`' for spec in wanted)}"
             if wanted
             else "no channel has a Python",
+            cause=await _other_pythons(channels),
             hint="ask for another version: `kaa search python` shows what there is",
         )
     return tuple(sorted(released, key=Version, reverse=True))
+
+
+async def _other_pythons(channels: CondaChannels) -> str | None:
+    from rattler import Version
+
+    found = {str(record.version) for record in await channels.records("python")}
+    minors: dict[str, str] = {}
+    for version in sorted(found, key=Version):
+        minors[".".join(version.split(".")[:2])] = version
+    return f"the newest of each are {', '.join(reversed(minors.values()))}" if minors else None
 
 
 def _allowed(

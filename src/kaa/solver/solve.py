@@ -198,6 +198,11 @@ async def _solve_for(
 def _specs(scene: Scene, minors: Sequence[str]) -> list[str]:
     specs = list(dict.fromkeys(spec for root in scene.roots for spec in root.match_specs))
     specs += scene.first_channels
+    if len(scene.request.channels) > 1:
+        # Of what is asked for, rattler 0.28 sees only the records that satisfy the spec, and would
+        # take them from a lower channel without knowing that a higher one has the name, too.
+        open_roots = (root for root in scene.roots if root.channel is None and root.is_restricted)
+        specs += dict.fromkeys(f'{root.name}[when="{NEVER}"]' for root in open_roots)
     if scene.hosts is None and len(minors) == 1:
         specs.append(f"python {minors[0]}.*")
     elif (scene.hosts and (scene.part is not None or not scene.request.channels)) or minors:
