@@ -73,7 +73,7 @@ def test_origins_and_sources(tmp_path: Path) -> None:
         ("rich", "pypi", "environment.yml, line 7"),
     ]
     assert request.specs[2].extras == ("jupyter",)
-    assert request.sources == ("bioconda", "conda-forge", "pypi")
+    assert request.sources == ("bioconda", "pypi")
     assert request.name == "a"
     assert request.variables == (("A", "1"),)
 
@@ -82,7 +82,7 @@ def test_origins_and_sources(tmp_path: Path) -> None:
     ("head", "pip", "sources"),
     [
         ("", "", ("conda-forge", "pypi")),
-        ("channels: [x]", "", ("x", "conda-forge")),
+        ("channels: [x]", "", ("x",)),
         ("channels: [x, nodefaults]", "", ("x",)),
         ("channels: [x, nodefaults]", "[rich]", ("x", "pypi")),
         ("channels: [conda-forge, x]", "[rich]", ("conda-forge", "x", "pypi")),
@@ -92,6 +92,12 @@ def test_origins_and_sources(tmp_path: Path) -> None:
 def test_which_sources(head: str, pip: str, sources: tuple[str, ...], tmp_path: Path) -> None:
     path = write(tmp_path, f"{head}\ndependencies:\n- zlib\n- pip: {pip}\n")
     assert ask(path).sources == sources
+
+
+def test_configured_channels_come_after_those_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "channels: [x]\ndependencies: [zlib]\n")
+    file = request_from_file(path, "linux-64", {}, ("mine", "conda-forge", "pypi"))
+    assert file.sources == ("x", "mine", "conda-forge")
 
 
 def test_pip_comes_with_its_section(tmp_path: Path) -> None:

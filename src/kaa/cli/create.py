@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +22,6 @@ from kaa.cli.options import (
 from kaa.model.errors import AbortedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kaa.cli.invocation import Invocation
     from kaa.model.environment import EnvironmentInfo
     from kaa.model.options import SolveOptions
@@ -39,7 +38,14 @@ Examples:
 @click.command(short_help="Create an environment.", epilog=_EXAMPLES)
 @environment_options
 @solve_options(platform=True)
-@click.argument("specs", metavar="SPEC...", nargs=-1)
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What an environment.yml, a requirements.txt or a lock file (*.lock) asks for.",
+)
+@click.argument("specs", metavar="[SPEC...]", nargs=-1)
 @click.option(
     "--no-default-packages",
     is_flag=True,
@@ -58,6 +64,7 @@ def create(
     options: SolveOptions,
     specs: tuple[str, ...],
     no_default_packages: bool,
+    file: Path | None,
 ) -> None:
     """Create an environment that has every SPEC, and make it a Jupyter kernel.
 
@@ -66,7 +73,8 @@ def create(
     """
     from kaa.cli.question import require_answer
 
-    name, prefix = one_of(name, prefix)
+    if file is None or name is not None or prefix is not None:
+        name, prefix = one_of(name, prefix)
     require_answer(invocation)
 
     # Only now, so that a mistake on the command line is told without a wait for imports.
@@ -81,6 +89,7 @@ def create(
         options=options,
         dry_run=invocation.dry_run,
         default_packages=not no_default_packages,
+        file=file,
     )
     run_cancellable(_create(request, invocation))
 
@@ -92,7 +101,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     from kaa.cli.plan import plan_total, show_plan
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
-    from kaa.cli.text import write_json, write_line
+    from kaa.cli.text import printable, write_json, write_line, write_note
     from kaa.settings.directories import this_layout
     from kaa.workflows.create import carry_out_create, prepare_create
 
@@ -101,7 +110,11 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
         with display(invocation) as progress:
             creation = await stack.enter_async_context(prepare_create(request, layout, progress))
         plan = creation.plan
-        chosen = f"-n {plan.name}" if request.name else f"-p {shlex.quote(str(plan.prefix))}"
+        for remark in creation.remarks:
+            write_note(printable(remark))
+        chosen = (
+            f"-n {plan.name}" if request.prefix is None else f"-p {shlex.quote(str(plan.prefix))}"
+        )
         if invocation.speaks:
             show_plan(plan, verbose=invocation.verbosity > 0)
         environment = None

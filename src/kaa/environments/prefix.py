@@ -86,6 +86,12 @@ def write_manifest(generation: Path, manifest: Manifest) -> None:
     path.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
 
 
+def write_variables(generation: Path, variables: dict[str, str]) -> None:
+    """Write the variables that activation is to set, where conda keeps them."""
+    path = generation / "conda-meta" / "state"
+    path.write_text(json.dumps({"version": 1, "env_vars": variables}) + "\n", encoding="utf-8")
+
+
 def read_packages(generation: Path) -> list[Package]:
     """Return the packages that ``conda-meta`` records, in order of name."""
     return sorted(_packages(generation), key=lambda package: package.name)

@@ -34,14 +34,18 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
     return bare, credentials if username or password else None
 
 
+_TOKEN = re.compile(r"(?<=/)t/[A-Za-z0-9_-]{2,}/")
+"""The token in a channel's URL, as anaconda's servers have it: ``https://host/t/TOKEN/channel``."""
+
+
 def redact(url: str) -> str:
-    """Return ``url`` fit for messages, records and logs: without user information."""
-    return split_credentials(url)[0]
+    """Return ``url`` fit for messages, records and logs: without user information or token."""
+    return _TOKEN.sub("", split_credentials(url)[0])
 
 
 def redact_text(text: str) -> str:
     """Return a message fit to be shown, whatever URLs it has in it."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "", text)
+    return _TOKEN.sub("", re.sub(r"(?<=://)[^/\s@]+@", "", text))
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

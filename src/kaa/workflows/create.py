@@ -15,17 +15,19 @@ from kaa.model.options import SolveOptions
 from kaa.model.package import Package, source_of_channel
 from kaa.model.plan import Addition, Plan
 from kaa.sources.identity import promised_sha256
+from kaa.sources.index import distribution_of
 from kaa.store.disk import check_writable, writing
 from kaa.transaction.cached import is_cached
 from kaa.transaction.commit import check_absent
 from kaa.transaction.leftovers import clear_leftovers
-from kaa.workflows.asked import read_asked, resolve_references, with_default_packages
+from kaa.workflows.asked import resolve_references, with_default_packages
 from kaa.workflows.options import is_foreign, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.supply import Supply, is_host_python, open_supply, part_of, solve_for
+from kaa.workflows.wish import Wish, check_hashes, locked_request, read_wish
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from rattler import RepoDataRecord
@@ -39,8 +41,9 @@ if TYPE_CHECKING:
 class CreateRequest:
     """What the user asks for.
 
-    Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
-    command line, for the history; ``dry_run`` says that nothing is going to be carried out;
+    At most one of ``name`` and ``prefix`` is given, none when ``file`` (environment.yml,
+    requirements or lock file) says a name; ``specs`` are as typed; ``command`` is the command
+    line, for the history; ``dry_run`` says that nothing is going to be carried out;
     ``default_packages`` that those of the settings come along.
     """
 
@@ -51,6 +54,7 @@ class CreateRequest:
     options: SolveOptions = field(default_factory=SolveOptions)
     dry_run: bool = False
     default_packages: bool = True
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Creation:
     request: SolveRequest
     solution: Solution
     supply: Supply
+    variables: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -75,7 +81,8 @@ async def prepare_create(
     :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
-    prefix = Prefix(resolve_prefix(layout, request.name, request.prefix))
+    wish = read_wish(request.specs, request.file, request.options)
+    prefix = Prefix(_place(request, wish, layout))
     check_path(prefix.path)
     check_absent(prefix)
     if is_foreign(request.options) and not request.dry_run:
@@ -84,36 +91,66 @@ async def prepare_create(
             cause="what its packages need to be linked right is on the other machine",
             hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
         )
-    asked = read_asked(request.specs, request.options.editable)
-    if not asked.specs and not asked.references:
-        raise RequestError(
-            "nothing was asked for", hint="name at least one package, such as `python=3.12`"
-        )
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
     check_writable(prefix.generations)
     # In a thread, because it may have to wait, and Ctrl-C must not have to.
     await asyncio.to_thread(clear_leftovers, layout, prefix)
-    async with open_supply(layout, request.options, progress) as supply:
-        specs, direct = await resolve_references(asked, supply.catalog)
-        if request.default_packages:
+    async with open_supply(layout, wish.options, progress) as supply:
+        specs, direct = await resolve_references(wish.asked, supply.catalog)
+        if request.default_packages and wish.lock is None:
             specs = with_default_packages(specs, supply.configuration)
         sources = supply.sources(specs)
         wanted = question(
-            request.options,
+            wish.options,
             specs,
             sources,
             configuration=supply.configuration,
+            pins=wish.pins,
             direct=direct,
             cache_dir=layout.metadata,
         )
-        solution = await solve_for(wanted, supply, progress)
-        solution = part_of(solution, request.options.deps)
+        solution = await _answer(wanted, wish, supply, progress)
         names = tuple(source.name for source in sources)
         texts = tuple(spec.text for spec in specs)
+        if wish.lock is not None:
+            texts, names = locked_request(solution)
         manifest = Manifest(prefix.name, texts, names, request.command, now())
         plan = _plan(prefix, solution, layout)
-        yield Creation(plan, prefix, manifest, wanted, solution, supply)
+        yield Creation(
+            plan, prefix, manifest, wanted, solution, supply, wish.variables, wish.remarks
+        )
+
+
+def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
+    name = request.name
+    if name is None and request.prefix is None:
+        name = wish.name
+        if name is None:
+            raise RequestError("which environment?", hint="add -n NAME, or -p PATH")
+    return resolve_prefix(layout, name, request.prefix)
+
+
+async def _answer(wanted: SolveRequest, wish: Wish, supply: Supply, progress: Progress) -> Solution:
+    if wish.lock is not None:
+        from kaa.workflows.from_lock import solution_from_lock
+
+        mapping = await supply.catalog.mapping()
+        virtual = wanted.virtual_packages
+        build = wish.options.build
+        return solution_from_lock(wish.lock, wanted.platform, virtual, mapping, build=build)
+    solution = part_of(await solve_for(wanted, supply, progress), wish.options.deps)
+    if wish.hashes:
+        check_hashes(_of_index(solution), wish.hashes)
+    return solution
+
+
+def _of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
+    """Yield name, version and sha256 of the files that come from an index."""
+    for file in solution.files.values():
+        known = distribution_of(file.filename)
+        if known is not None:
+            yield (*known, promised_sha256(file))
 
 
 async def carry_out_create(
@@ -132,7 +169,9 @@ async def carry_out_create(
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
     asked = creation.request
     await bring(solution, layout, supply, progress)
-    await link_first_generation(solution, asked.specs, prefix, creation.manifest, layout, progress)
+    await link_first_generation(
+        solution, asked.specs, prefix, creation.manifest, layout, progress, creation.variables
+    )
     try:
         if creation.plan.overlay is not None:
             name, minor = creation.plan.name, creation.plan.overlay

@@ -16,6 +16,7 @@ from kaa.formats.requirements_txt import LineKind, expand_variables, read_requir
 from kaa.model.errors import InvalidSpecError, RequestError, UnsupportedError
 from kaa.model.package import PYPI
 from kaa.network.locations import redact_text
+from kaa.settings.configuration import DEFAULT_CHANNELS, load_configuration
 from kaa.solver.specs import Spec, parse_spec
 from kaa.sources.markers import ALWAYS, python_condition
 from kaa.sources.target import target_for
@@ -101,6 +102,11 @@ def request_from_file(
     )
 
 
+def configured_sources(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the sources of the settings, which come after a file's own."""
+    return load_configuration(environ, only={"channels"}).channels
+
+
 def _sources(
     file: EnvironmentFile,
     path: Path,
@@ -113,6 +119,10 @@ def _sources(
     if not channels and not file.only_these_channels:
         sources = list(configured)
     elif file.only_these_channels:
+        sources = channels
+    elif tuple(configured) == DEFAULT_CHANNELS:
+        # What nobody has configured nobody wished to come after the file's channels, and the file
+        # is not to be refused because of one that cannot be reached.
         sources = channels
     else:
         sources = channels + [source for source in configured if source != PYPI]

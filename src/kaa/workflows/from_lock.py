@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,7 +22,6 @@ from kaa.sources.wheels import FORBIDDEN, choose_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from rattler import RepoDataRecord
 
@@ -133,8 +133,11 @@ def _wheel(
     """Return the record of a locked wheel or sdist, and the file that it is made of."""
     from packaging.utils import canonicalize_name
 
-    filename = unquote(urlsplit(locked.url).path).rpartition("/")[2]
-    if "://" not in locked.url or not filename.endswith((".whl", *SDIST_ENDINGS)):
+    url = locked.url
+    if Path(url).is_absolute() and not url.endswith("/"):
+        url = Path(url).as_uri()  # pixi's way to write a file of this machine
+    filename = unquote(urlsplit(url).path).rpartition("/")[2]
+    if "://" not in url or not filename.endswith((".whl", *SDIST_ENDINGS)):
         raise UnsupportedError(
             f"{path.name} has {locked.name} as {redact(locked.url)}, which is no wheel",
             cause="it is no source distribution either",
@@ -146,7 +149,7 @@ def _wheel(
             hint="make the lock anew",
         )
     hashes = {"sha256": locked.sha256}
-    file = IndexFile(filename, locked.url, hashes, requires_python=locked.requires_python)
+    file = IndexFile(filename, url, hashes, requires_python=locked.requires_python)
     release = Release(locked.version, (file,))
     unbuildable = None if build else FORBIDDEN
     choices, reason = choose_wheels(release, target, yanked=True, unbuildable=unbuildable)

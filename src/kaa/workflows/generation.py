@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kaa.environments.prefix import write_variables
 from kaa.store.locks import locked
 from kaa.transaction.commit import commit_first_generation
 from kaa.transaction.stage import link_packages, staging_directory
@@ -26,15 +27,19 @@ async def link_first_generation(
     manifest: Manifest,
     layout: Layout,
     progress: Progress,
+    variables: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Link a new environment from the package cache and commit it.
 
-    ``specs`` are what was asked for. Raises the errors of the disk, and
-    :class:`~kaa.model.errors.EnvironmentExistsError` when another process was faster.
+    ``specs`` are what was asked for; ``variables`` are set wherever it is active.
+    Raises the errors of the disk, and :class:`~kaa.model.errors.EnvironmentExistsError` when
+    another process was faster.
     """
     with staging_directory(prefix, layout) as staging:
         requested = requested_specs(solution, specs)
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        if variables:
+            write_variables(staging, dict(variables))
         with locked(layout, "environments"):
             commit_first_generation(prefix, staging, manifest)
 

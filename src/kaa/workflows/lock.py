@@ -24,15 +24,15 @@ from kaa.model.package import PYPI, channel_url
 from kaa.model.progress import Phase, Silent
 from kaa.model.source import Kind
 from kaa.network.locations import redact
-from kaa.settings.configuration import load_configuration
 from kaa.solver.specs import parse_spec
 from kaa.sources.channels import public_url
 from kaa.sources.identity import promised_sha256
 from kaa.sources.target import host_subdir, known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
-from kaa.workflows.from_file import FileRequest, request_from_file
+from kaa.workflows.from_file import FileRequest, configured_sources, request_from_file
 from kaa.workflows.options import question
 from kaa.workflows.supply import open_supply, solve_for
+from kaa.workflows.wish import check_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,8 +173,7 @@ def _read(request: LockRequest, platform: str) -> FileRequest | None:
 
 
 def _from_file(path: Path, platform: str) -> FileRequest:
-    configured = load_configuration(os.environ, only={"channels"}).channels
-    file = request_from_file(path, platform, os.environ, configured)
+    file = request_from_file(path, platform, os.environ, configured_sources(os.environ))
     if file.editable or file.direct:
         what = (*file.editable, *file.direct)[0]
         raise UnsupportedError(
@@ -275,7 +274,9 @@ async def _locked(part: _Part, solution: Solution, supply: Supply) -> LockedPlat
     of_index = [r for r in solution.records if (r.channel or "").rstrip("/") == ours]
     files = [solution.files[record.url] for record in of_index]
     distributions = [await _distribution(file, solution, supply) for file in files]
-    _check_hashes(part, distributions)
+    hashes = part.file.hashes if part.file else {}
+    locked = ((each.name, each.version, each.sha256) for each in distributions)
+    check_hashes(locked, hashes, f"for {part.platform}: ")
     return LockedPlatform(
         part.platform,
         tuple(_public(record) for record in solution.records if record not in of_index),
@@ -310,20 +311,6 @@ async def _distribution(file: IndexFile, solution: Solution, supply: Supply) -> 
         metadata.requires_dist,
         metadata.requires_python,
     )
-
-
-def _check_hashes(part: _Part, distributions: Sequence[LockedDistribution]) -> None:
-    """Raise :class:`RequestError` for a file that the hashes in the file asked for do not allow."""
-    from packaging.utils import canonicalize_name
-
-    for each in distributions:
-        allowed = part.file.hashes.get(canonicalize_name(each.name)) if part.file else None
-        if allowed and f"sha256:{each.sha256}" not in allowed:
-            raise RequestError(
-                f"for {part.platform}: {each.name} {each.version} has none of the hashes asked for",
-                cause=f"the index has sha256:{each.sha256}",
-                hint="give the hash of this file, too, or pin the version that the hashes are of",
-            )
 
 
 def _channels(sources: Sequence[Sequence[Source]]) -> tuple[str, ...]:

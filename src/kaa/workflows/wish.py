@@ -1,0 +1,132 @@
+"""What a new environment is to have: the command line and a file, taken together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kaa.model.errors import RequestError
+from kaa.model.package import PYPI
+from kaa.sources.channels import public_url
+from kaa.workflows.asked import Asked, read_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from kaa.model.options import SolveOptions
+    from kaa.solver.request import Solution
+    from kaa.solver.specs import Spec
+
+LOCKS = (".lock",)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for.
+
+    ``name`` is the environment's, where a file says one; ``pins`` hold for what is in the answer;
+    ``variables`` are to be set in the environment; ``hashes`` are the files allowed by project;
+    ``remarks`` say what of the file does not count; ``lock`` is a lock file that has the answer.
+    """
+
+    asked: Asked
+    options: SolveOptions
+    name: str | None = None
+    pins: tuple[Spec, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    lock: Path | None = None
+
+
+def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) -> Wish:
+    """Return what ``texts`` (specs, URLs, paths) and ``file`` ask for.
+
+    The file is an environment.yml, a requirements file or a lock file. Raises
+    :class:`~kaa.model.errors.RequestError` for what makes no sense, and when nothing is asked for.
+    """
+    asked = read_asked(texts, options.editable)
+    if file is not None and file.suffix in LOCKS:
+        if asked.specs or asked.references:
+            raise RequestError(
+                f"{file.name} has the whole answer, and there are specs beside it",
+                hint="leave out one of the two; `kaa install` adds packages afterwards",
+            )
+        return Wish(asked, options, lock=file)
+    wish = Wish(asked, options) if file is None else _of_file(file, asked, options)
+    if not wish.asked.specs and not wish.asked.references:
+        raise RequestError(
+            "nothing was asked for", hint="name at least one package, such as `python=3.12`"
+        )
+    return wish
+
+
+def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
+    from kaa.sources.target import host_subdir
+    from kaa.workflows.from_file import configured_sources, request_from_file
+
+    platform = options.platform or host_subdir()
+    file = request_from_file(path, platform, os.environ, configured_sources(os.environ))
+    more = read_asked(file.direct, file.editable)
+    indexes = (file.index_url, *file.extra_index_urls)
+    return Wish(
+        Asked((*file.specs, *asked.specs), (*more.references, *asked.references)),
+        replace(
+            options,
+            sources=options.sources or file.sources,
+            indexes=(*options.indexes, *(index for index in indexes if index)),
+            find_links=(*options.find_links, *file.find_links),
+        ),
+        file.name,
+        file.constraints,
+        file.variables,
+        file.hashes,
+        file.remarks,
+    )
+
+
+def check_hashes(
+    found: Iterable[tuple[str, str, str | None]],
+    allowed: Mapping[str, tuple[str, ...]],
+    where: str = "",
+) -> None:
+    """Raise :class:`RequestError` for a file that the hashes asked for do not allow.
+
+    ``found`` are name, version and sha256 of files of an index; ``allowed`` has texts
+    ``sha256:<hexadecimal>`` by project (PEP 503), as requirements files give them.
+    """
+    from packaging.utils import canonicalize_name
+
+    for name, version, sha256 in found:
+        hashes = allowed.get(canonicalize_name(name))
+        if hashes and f"sha256:{sha256}" not in hashes:
+            raise RequestError(
+                f"{where}{name} {version} has none of the hashes asked for",
+                cause=f"the index has sha256:{sha256}",
+                hint="give the hash of this file, too, or pin the version that the hashes are of",
+            )
+
+
+def locked_request(solution: Solution) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the specs and sources that stand for what a lock file was made of, and does not say.
+
+    The specs are what nothing else in it needs, and Python, so that a later change keeps it all.
+    """
+    needed = {
+        text.partition("[")[0].split(" ")[0]
+        for record in solution.records
+        for text in record.depends
+    }
+    specs: list[str] = []
+    sources: dict[str, None] = {}
+    for record in solution.records:
+        name = record.name.normalized
+        of_index = record.url in solution.files
+        source = PYPI if of_index else public_url(record.channel or "")
+        sources.setdefault(source)
+        if name not in needed or name == "python":
+            specs.append(f"{PYPI}::{name}" if of_index else name)
+    ordered = sorted(sources, key=lambda source: source == PYPI)
+    return tuple(specs), tuple(ordered)
