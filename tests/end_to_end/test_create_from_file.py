@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from end_to_end.machine import MINOR, PYTHON, kaa, names
+from end_to_end.machine import MINOR, PYTHON, kaa
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def test_an_environment_file(index: LocalIndex, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert kaa("create", "-f", "environment.yml", "-y").code == 0
-    assert {"bear", "fur"} <= names("den")
+    listed = kaa("list", "-n", "den", "--json").json["packages"]
+    assert {"bear", "fur"} <= {package["name"] for package in listed}
     assert kaa("run", "-n", "den", "printenv", "HONEY").out == "yes\n"
     assert kaa("create", "-f", "environment.yml", "-n", "other", "--dry-run").code == 0
 
