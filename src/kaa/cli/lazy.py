@@ -62,16 +62,19 @@ class LazyGroup(click.Group):
         """Return commands of nearly this name; ``env remove`` for ``remove``, if need be."""
         from difflib import get_close_matches
 
-        near = get_close_matches(name, self.entries)
-        if not near:
-            groups = {group: self.get_command(click.Context(self), group) for group in self.entries}
-            near = [
-                f"{name_of_group} {other}"
-                for name_of_group, group in groups.items()
-                if isinstance(group, LazyGroup)
-                for other in get_close_matches(name, group.entries, cutoff=0.8)
-            ]
-        return near
+        groups = {group: self.get_command(click.Context(self), group) for group in self.entries}
+        below = {
+            f"{name_of_group} {other}": other
+            for name_of_group, group in groups.items()
+            if isinstance(group, LazyGroup)
+            for other in group.entries
+        }
+        # Exactly this name in a group is nearer than a command that only looks like it.
+        exact = [full for full, other in below.items() if other == name]
+        if exact or (near := get_close_matches(name, self.entries)):
+            return exact or near
+        matches = get_close_matches(name, below.values(), cutoff=0.8)
+        return [full for full, other in below.items() if other in matches]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's lines, without importing what they are about."""
