@@ -117,6 +117,7 @@ root = "data"
 envs-dirs = ["~/envs"]
 pkgs-dirs = ["/pkgs"]
 always-yes = true
+name-mapping = "https://names.example.org/{channel}.json"
 
 [channel-aliases]
 corp = "https://corp.example.org/conda"
