@@ -24,9 +24,9 @@ class Fault:
     """What goes wrong for a path. Give one of the fields; ``times`` limits how often it happens.
 
     ``status`` answers with that status, ``body`` with other content (status 200); ``truncate``
-    announces the whole body, sends that many bytes and closes; ``hang`` waits that many seconds
-    before it answers; ``reset`` resets the connection; ``redirect`` sends the client elsewhere.
-    ``headers`` are added.
+    announces the whole body, sends that many bytes and closes; ``hang`` waits that many seconds,
+    or until the server is healed, before it answers; ``reset`` resets the connection; ``redirect``
+    sends the client elsewhere. ``headers`` are added.
     """
 
     status: int | None = None
@@ -68,7 +68,7 @@ class LocalServer:
         self.requests: list[Request] = []
         self.answer = answer
         self._faults: list[tuple[str, Fault]] = []
-        self._stop = threading.Event()
+        self._go_on = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.local = self
         self._scheme = "https" if tls else "http"
@@ -88,7 +88,7 @@ class LocalServer:
 
     def stop(self) -> None:
         """End, and close the port. Before :meth:`start`, only the latter."""
-        self._stop.set()
+        self._go_on.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -109,8 +109,10 @@ class LocalServer:
         self._faults.append((pattern, fault))
 
     def heal(self) -> None:
-        """Take every fault away."""
+        """Take every fault away, and let go on what hangs."""
         self._faults.clear()
+        self._go_on.set()
+        self._go_on = threading.Event()
 
     def fault_for(self, path: str) -> Fault | None:
         """Return the fault that is due for ``path``, and count it."""
@@ -121,9 +123,10 @@ class LocalServer:
                 return fault
         return None
 
-    def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the server."""
-        self._stop.wait(seconds)
+    @property
+    def go_on(self) -> threading.Event:
+        """What is set by the next :meth:`heal`, and at the end of the server."""
+        return self._go_on
 
 
 def ranged(content: bytes, headers: Mapping[str, str]) -> Reply:
@@ -171,14 +174,15 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.path, headers, self.command)
         local.requests.append(request)
+        go_on = local.go_on  # before the fault, so that no heal is missed
         fault = local.fault_for(self.path)
-        if not (fault and self._fails(fault)):
+        if not (fault and self._fails(fault, go_on)):
             self._send(local.answer(request), fault.truncate if fault else None)
 
-    def _fails(self, fault: Fault) -> bool:
+    def _fails(self, fault: Fault, go_on: threading.Event) -> bool:
         """Do what the fault says; return whether that was the whole answer."""
         if fault.hang is not None:
-            self.server.local.pause(fault.hang)
+            go_on.wait(fault.hang)
         if fault.reset:
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
