@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import time
 from typing import Any
 
 import nbformat
@@ -12,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from end_to_end.machine import PYTHON, below, kaa, kernels, root
-from kernels.conftest import Running, started
+from kernels.conftest import started
 
 TABLE = """
 import pandas
@@ -30,19 +29,6 @@ print(os.environ["VIRTUAL_ENV"])
 print(os.environ["PATH"].split(os.pathsep)[0])
 print(shutil.which("python"))
 """
-
-
-def interrupted(kernel: Running) -> str:
-    """Interrupt an endless loop; return the name of the error that ended it."""
-    request = kernel.client.execute("import time\nwhile True: time.sleep(0.05)")
-    time.sleep(0.5)
-    kernel.manager.interrupt_kernel()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        reply = kernel.client.get_shell_msg(timeout=20)
-        if reply["parent_header"].get("msg_id") == request:
-            return str(reply["content"]["ename"])
-    raise AssertionError("no answer to the interrupt")
 
 
 @pytest.mark.network
@@ -74,7 +60,7 @@ def test_a_notebook_with_a_table_and_a_figure() -> None:
     with started("forecast") as kernel:
         own = "import os; print(os.getpid())"
         assert kernel.run(own) == str(kernel.pid), "the kernel is the process that was started"
-        assert interrupted(kernel) == "KeyboardInterrupt"
+        assert kernel.interrupted() == "KeyboardInterrupt"
         assert kernel.run("x = 1; print('alive')") == "alive"
         before = kernel.pid
         kernel.manager.restart_kernel(now=True)

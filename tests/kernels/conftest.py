@@ -90,6 +90,19 @@ class Running:
             return f"{reply['content']['ename']}: {reply['content']['evalue']}"
         return "".join(printed).replace("\r\n", "\n").strip()
 
+    def interrupted(self) -> str:
+        """Interrupt code that runs for ever; return the name of the error that ended it."""
+        endless = "import time; print('on', flush=True)\nwhile True: time.sleep(0.05)"
+        request = self.client.execute(endless)
+        while self.client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+            continue
+        self.manager.interrupt_kernel()
+        while True:
+            # A slow start has more questions than one, whose answers may still be to come.
+            reply = self.client.get_shell_msg(timeout=30)
+            if reply["parent_header"].get("msg_id") == request:
+                return str(reply["content"]["ename"])
+
 
 @contextmanager
 def started(name: str, **options: str) -> Iterator[Running]:
