@@ -66,10 +66,13 @@ REQUESTS = {
     "near name": Case(("pandsa",), 4, ("'pandsa'", "did you mean `pandas`")),
     "no such version": Case(("bear==9",), 4, ("'bear'", "`bear==9`", "1.0")),
     "no wheel for this platform": Case(("elsewhere",), 4, ("'elsewhere'", "no wheel")),
-    "conflict": Case(("bear", "bald"), 4, ("together", "bald", "fur <2")),
+    "conflict": Case(("bear", "bald"), 4, ("together", "bald", "fur <2", "fur >=2")),
+    "nothing fits one of them": Case(("bear", "odd"), 4, ("`odd` cannot", "fur ==3", "2.1")),
     "no such interpreter": Case(("python=3.7", "bear"), 4, ("`python=3.7`", "these were found")),
     "malformed spec": Case(("bear @@ 3",), 2, ("'bear @@ 3'", "examples:")),
-    "URL": Case(("bear @ https://example.org/b.whl",), 2, ("by its URL", "ask for `bear`")),
+    "nothing at all": Case((), 2, ("nothing was asked for", "at least one")),
+    "URL of no wheel": Case(("bear @ https://example.org/b.whl",), 5, ("b.whl", "NAME-VERSION")),
+    "path to nothing": Case(("./no-project",), 2, ("there is nothing at", "no-project")),
 }
 
 
@@ -77,9 +80,29 @@ REQUESTS = {
 def test_what_is_asked_for_cannot_be_had(index: LocalIndex, tmp_path: Path, case: Case) -> None:
     made = tmp_path / "more wheels"
     index.add(build_wheel(made, "pandas"))
+    index.add(build_wheel(made, "fur", "1.5"))
     index.add(build_wheel(made, "bald", requires=["fur<2"]))
+    index.add(build_wheel(made, "odd", requires=["fur==3"]))
     index.add(build_wheel(made, "elsewhere", tag="cp312-cp312-win_arm64"))
     answer = refused("-n", "new", *case.specs)
+    assert answer.code == case.code
+    for words in case.said:
+        assert words in answer.err
+
+
+FUR = "{files}fur-2.1-py3-none-any.whl"
+URLS = {
+    "not there": Case(("bear @ {files}bear-9-py3-none-any.whl",), 5, ("answered 404", "bear-9")),
+    "another project": Case((f"bear @ {FUR}",), 5, ("it is fur 2.1", "fur @ ")),
+    "another hash": Case((f"{FUR}#sha256={'0' * 64}",), 6, ("is not the file", "0" * 64)),
+    "another version": Case((FUR, "fur<2"), 4, ("`fur<2` and `fur @", "version: 2.1")),
+}
+
+
+@pytest.mark.parametrize("case", URLS.values(), ids=URLS.keys())
+def test_what_is_asked_for_by_its_url(index: LocalIndex, case: Case) -> None:
+    specs = [spec.format(files=index.file_url("")) for spec in case.specs]
+    answer = refused("-n", "new", *specs)
     assert answer.code == case.code
     for words in case.said:
         assert words in answer.err
