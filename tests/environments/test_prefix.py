@@ -94,6 +94,16 @@ def test_what_is_damaged_is_shown_with_the_reason(
     assert said is not None and problem in said
 
 
+def test_an_environment_needs_no_python(tmp_path: Path) -> None:
+    prefix = Prefix(tmp_path / "envs" / "tools")
+    record(prefix.generations / "1", "libtiny")
+    record(prefix.generations / "1", "python-dateutil")  # by its name not Python itself
+    write_manifest(prefix.generations / "1", ASKED)
+    prefix.path.symlink_to(Path(".kaa", "tools", "1"))
+    info = read_info(prefix)
+    assert (info.packages, info.python, info.problem) == (2, None, None)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '"text"', '{"name": "x"}', "null", "\0"])
 def test_a_damaged_record_does_not_hide_the_others(demo: Prefix, content: str) -> None:
     (demo.current / "conda-meta" / "broken-1-0.json").write_text(content)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 GENERATIONS = ".kaa"
 MANIFEST = Path("conda-meta", "kaa", "manifest.json")
+_INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
+"""Where an environment has Python: on POSIX; on Windows from a channel, and from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,16 @@ def read_info(prefix: Prefix) -> EnvironmentInfo:
         python=pythons[0].split("-")[1] if pythons else None,
         packages=len(records),
         manifest=manifest,
-        problem=_problem(prefix, generation, manifest),
+        problem=_problem(generation, manifest, has_python=bool(pythons)),
     )
 
 
-def _problem(prefix: Prefix, generation: Path, manifest: Manifest | None) -> str | None:
+def _problem(generation: Path, manifest: Manifest | None, *, has_python: bool) -> str | None:
     if not generation.is_dir():
         return f"its generation {generation} is missing"
     if manifest is None:
         return "what was asked for is not recorded (made by another program, or damaged)"
-    if not any((generation / name).exists() for name in ("bin/python", "Scripts/python.exe")):
+    if has_python and not any((generation / name).exists() for name in _INTERPRETERS):
         return "its interpreter is missing"
     return None
 
