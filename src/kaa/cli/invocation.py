@@ -22,10 +22,15 @@ class Invocation:
 
     @property
     def command(self) -> str:
-        """The command line as a shell reads it, for the history of an environment."""
+        """The command line as a shell reads it, for the history of an environment.
+
+        Without credentials: the history is a file that others may read and that is copied about.
+        """
         import shlex
 
-        return shlex.join(("kaa", *self.arguments))
+        from kaa.network.locations import redact_text
+
+        return redact_text(shlex.join(("kaa", *self.arguments)))
 
     @property
     def speaks(self) -> bool:

@@ -36,6 +36,8 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
 
 _TOKEN = re.compile(r"(?<=/)t/[A-Za-z0-9_-]{2,}/")
 """The token in a channel's URL, as anaconda's servers have it: ``https://host/t/TOKEN/channel``."""
+_USER_INFORMATION = re.compile(r"(?<=://)[^/?#\s]+@")
+"""Up to the last @ before the path: a password may have one that nobody has escaped."""
 
 
 def redact(url: str) -> str:
@@ -45,7 +47,7 @@ def redact(url: str) -> str:
 
 def redact_text(text: str) -> str:
     """Return a message fit to be shown, whatever URLs it has in it."""
-    return _TOKEN.sub("", re.sub(r"(?<=://)[^/\s@]+@", "", text))
+    return _TOKEN.sub("", _USER_INFORMATION.sub("", text))
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
