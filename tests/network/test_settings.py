@@ -112,6 +112,20 @@ def test_no_index() -> None:
     assert load({"PIP_NO_INDEX": "false"}).indexes == (Index(),)
 
 
+def test_find_links(tmp_path: Path) -> None:
+    pip = pip_conf(tmp_path, "[global]\nfind-links =\n  /a\n  https://me:secret@h.example.org/b\n")
+    uv = tmp_path / "uv.toml"
+    uv.write_text("find-links = ['wheels', 'https://h.example.org/c']\n")
+    assert load().find_links == ()
+    settings = load(pip_files=[pip])
+    assert settings.find_links == ("file:///a", "https://me:secret@h.example.org/b")
+    assert "secret" not in repr(settings)
+    assert load({"PIP_FIND_LINKS": "/x /y"}, [pip]).find_links == ("file:///x", "file:///y")
+    beside = (tmp_path / "wheels").as_uri()
+    both = load({"UV_FIND_LINKS": "/u,/v"}, [pip], [uv])
+    assert both.find_links == ("file:///u", "file:///v", beside, "https://h.example.org/c")
+
+
 def test_uv_variables_win_over_pip() -> None:
     settings = load(
         {

@@ -316,6 +316,7 @@ def test_uv_is_told_of_indexes_by_its_environment_alone() -> None:
             Index("https://b.example/simple/"),
         ),
         merge_indexes=True,
+        find_links=("file:///wheels", "https://d.example/links"),
         offline=True,
     )
     found = uv_environment(settings, {"UV_INDEX_URL": "https://c.example", "UV_CACHE_DIR": "/c"})
@@ -324,6 +325,7 @@ def test_uv_is_told_of_indexes_by_its_environment_alone() -> None:
     assert found["UV_INDEX_KAA0_PASSWORD"] == "secret"
     assert found["UV_INDEX_STRATEGY"] == "unsafe-best-match"
     assert (found["UV_OFFLINE"], found["UV_CACHE_DIR"]) == ("1", "/c")
+    assert found["UV_FIND_LINKS"] == "file:///wheels,https://d.example/links"
     assert "UV_INDEX_URL" not in found
 
 

@@ -25,13 +25,17 @@ class CredentialStore:
             for index in settings.indexes
             if index.location and index.credentials
         }
+        for bare, credentials in map(split_credentials, settings.find_links):
+            if credentials:
+                self._by_place.setdefault(bare, credentials)
         self._netrc: dict[str, tuple[str, str | None, str | None]] | None = None
         self._asked: dict[tuple[str, str], str | None] = {}
 
     async def authorization(self, url: str) -> str | None:
         """Return the value of the ``Authorization`` header (RFC 7617) for ``url``, or None.
 
-        Looked up in the order: the URL itself, the settings of the index it belongs to, netrc;
+        Looked up in the order: the URL itself, the settings of the index or of the find-links
+        that it belongs to, netrc;
         a user name without a password is completed by the ``keyring`` program where uv or pip
         is configured to use it.
         """

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import RequestError
+from kaa.network.locations import as_url
 from kaa.network.settings import make_index
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _VARIABLES = {
     "index-url": ("PIP_INDEX_URL",),
     "extra-index-url": ("PIP_EXTRA_INDEX_URL",),
+    "find-links": ("PIP_FIND_LINKS",),
     "no-index": ("PIP_NO_INDEX",),
     "cert": ("PIP_CERT",),
     "client-cert": ("PIP_CLIENT_CERT",),
@@ -49,6 +51,7 @@ def read_pip_settings(
             options[option] = value
     settings: dict[str, Any] = {
         "indexes": [make_index(url) for url in options.get("extra-index-url", "").split()],
+        "find-links": tuple(map(as_url, options.get("find-links", "").split())),
         "trusted-hosts": tuple(options.get("trusted-host", "").split()),
         "no-index": options.get("no-index", "").lower() not in _FALSE,
     }

@@ -63,11 +63,13 @@ class NetworkSettings:
     ``indexes`` are in order of priority; the first that has a project provides it, unless
     ``merge_indexes`` says that all of them do (pip's rule, and for pip's settings). ``proxies``
     maps ``http``, ``https`` or ``all`` to a proxy's URL; ``no_proxy`` lists hosts to reach without.
+    ``find_links`` are directories and pages of archives, as URLs, maybe with credentials in them.
     ``timeout`` is in seconds. ``client_certificate`` is a PEM file with certificate and key.
     """
 
     indexes: tuple[Index, ...] = (Index(),)
     merge_indexes: bool = False
+    find_links: tuple[str, ...] = field(default=(), repr=False)
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     no_proxy: tuple[str, ...] = ()
     ca_bundle: Path | None = None
@@ -107,6 +109,7 @@ def load_settings(
     return NetworkSettings(
         indexes=_indexes(uv, pip),
         merge_indexes=_merges(uv),
+        find_links=uv.get("find-links") or pip.get("find-links") or (),
         proxies=_proxies(environ, pip.get("proxy")) or more.get("proxies", {}),
         no_proxy=(
             *(host.strip() for host in _variable(environ, "no_proxy").split(",") if host.strip()),

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import RequestError
-from kaa.network.locations import Credentials
+from kaa.network.locations import Credentials, as_url
 from kaa.network.settings import make_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kaa.network.settings import Index
 
@@ -33,18 +33,21 @@ def read_uv_settings(
     Raises :class:`~kaa.model.errors.RequestError` for a file that cannot be parsed or a number
     that is none.
     """
-    tables = [_load(path) for path in (_find_files(environ) if files is None else files)]
+    files = list(_find_files(environ)) if files is None else files
+    tables = [_load(path) for path in files]
     try:
         indexes, default = _indexes(environ, tables)
+        find_links = _find_links(environ, zip(files, tables, strict=True))
     except (AttributeError, TypeError) as error:
         raise RequestError(
-            "uv's configuration has indexes that are not what uv expects",
+            "uv's configuration has indexes or find-links that are not what uv expects",
             cause=str(error),
-            hint="write them as uv documents it: [[index]] with a url, index-url = ...",
+            hint="write them as uv documents it: [[index]] with a url, find-links = [...]",
         ) from error
     settings: dict[str, Any] = {
         "indexes": indexes,
         "default": default,
+        "find-links": find_links,
         "index-strategy": environ.get("UV_INDEX_STRATEGY") or _option(tables, "index-strategy"),
         "no-index": bool(_option(tables, "no-index")),
         "trusted-hosts": (
@@ -95,6 +98,19 @@ def _indexes(
         if "index-url" in table:
             defaults.append(make_index(table["index-url"]))
     return extra, defaults[0] if defaults else None
+
+
+def _find_links(
+    environ: Mapping[str, str], tables: Iterable[tuple[Path, Mapping[str, Any]]]
+) -> tuple[str, ...]:
+    """Return directories and pages of archives; a file's paths are relative to its directory."""
+    given = [place.strip() for place in environ.get("UV_FIND_LINKS", "").split(",")]
+    found = [as_url(place) for place in given if place]
+    for file, table in tables:
+        for place in table.get("find-links", ()):
+            is_url = "://" in place or place.startswith("file:")
+            found.append(place if is_url else as_url(str(file.parent / place)))
+    return tuple(found)
 
 
 def _from_text(environ: Mapping[str, str], text: str) -> Index:

@@ -85,6 +85,8 @@ def _index_variables(settings: NetworkSettings) -> dict[str, str]:
         variables["UV_INDEX"] = " ".join(texts)
     if default is not None and default.location:
         variables["UV_DEFAULT_INDEX"] = _index(len(extra), default, variables)
+    if settings.find_links:
+        variables["UV_FIND_LINKS"] = ",".join(settings.find_links)
     variables["UV_INDEX_STRATEGY"] = (
         "unsafe-best-match" if settings.merge_indexes else "first-index"
     )

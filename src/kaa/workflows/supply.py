@@ -14,6 +14,7 @@ from kaa.model.package import HOST, source_of_channel
 from kaa.model.progress import Phase
 from kaa.network.client import Client
 from kaa.network.explicit_indexes import with_indexes
+from kaa.network.locations import as_url
 from kaa.network.settings import load_settings
 from kaa.settings.configuration import load_configuration
 from kaa.solver.request import Catalog, Solution, SolveRequest
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kaa.settings.configuration import Configuration
     from kaa.solver.specs import Spec
     from kaa.sources.builds import Builder
+    from kaa.sources.find_links import FindLinks
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
 
@@ -94,6 +96,8 @@ async def open_supply(
     settings = load_settings(os.environ, configuration=configuration)
     settings = replace(settings, offline=settings.offline or configuration.offline)
     settings = with_indexes(settings, options.indexes)
+    links = (*map(as_url, options.find_links), *settings.find_links)
+    settings = replace(settings, find_links=tuple(dict.fromkeys(links)))
     chosen = resolve_sources(options.sources or sources or configuration.channels, configuration)
     channel_client = open_rattler_client(configuration, settings)
     with at_work(layout):
@@ -121,7 +125,9 @@ async def open_supply(
 
             catalog = Catalog(
                 gateway=open_gateway(layout.metadata, channel_client, offline=settings.offline),
-                index=ProjectIndex(client, settings, layout.metadata, progress),
+                index=ProjectIndex(
+                    client, settings, layout.metadata, progress, _find_links(client, settings)
+                ),
                 metadata=metadata,
                 pythons=pythons,
                 mapping=mapping,
@@ -129,6 +135,14 @@ async def open_supply(
                 builds=options.build and not configuration.no_build,
             )
             yield Supply(client, channel_client, metadata, catalog, configuration, settings, chosen)
+
+
+def _find_links(client: Client, settings: NetworkSettings) -> FindLinks | None:
+    if not settings.find_links:
+        return None
+    from kaa.sources.find_links import FindLinks
+
+    return FindLinks(client, settings.find_links)
 
 
 async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -> Solution:
