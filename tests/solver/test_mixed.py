@@ -17,6 +17,8 @@ from solver.world import World
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kaa.model.distribution import CoreMetadata, IndexFile
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
@@ -59,6 +61,29 @@ def test_what_was_chosen_by_hand_is_what_others_get(world: World) -> None:
     world.add("tool", "1.0", "rich >=1")
     world.universe.add("rich", "9.0")
     assert world.answer("tool", "pypi::rich")["rich"] == ("9.0", "pypi")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_index_has_what_a_conda_package_was_first_to_ask_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    world.add("tool", "1.0", "shared")
+    world.universe.add("own", "1.0", "shared>=2")
+    world.universe.add("shared", "1.0")
+    world.universe.add("shared", "2.0")
+    read = world.universe.core_metadata
+
+    async def read_late(file: IndexFile, *, likely: bool = True) -> CoreMetadata:
+        # only now it is known that a project of the index wants it, too
+        await asyncio.sleep(0.3 if late and file.filename.startswith("own-") else 0)
+        return await read(file, likely=likely)
+
+    monkeypatch.setattr(world.universe, "core_metadata", read_late)
+    for order in (("conda-forge", "pypi"), ("pypi", "conda-forge")):
+        answer = world.answer("tool", "own", sources=order)
+        assert answer["shared"] == ("2.0", "pypi")
+        with pytest.raises(SolveError):
+            world.answer("tool", sources=order)  # nobody but a conda package wants it of the index
 
 
 def test_python_is_solved_for(world: World) -> None:

@@ -68,6 +68,7 @@ class PyPISource:
         self.asked = 0
         """How many questions the solver has asked."""
         self._answered = 0
+        self._turned_away: set[str] = set()
         self._files: dict[str, IndexFile] = {}
         self._hiding: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -111,7 +112,10 @@ class PyPISource:
         self, platform: Subdir, name: PackageName
     ) -> list[RepoDataRecord]:
         """Return what the project offers at the moment (rattler's protocol)."""
-        if str(platform) != "noarch" or not self._provides(name.normalized):
+        if str(platform) != "noarch":
+            return []
+        if not self._provides(name.normalized):
+            self._turned_away.add(name.normalized)
             return []
         self.asked += 1
         try:
@@ -151,9 +155,13 @@ class PyPISource:
     async def settle(self) -> bool:
         """Satisfy the demands that came after their project was asked for.
 
-        Returns whether anything new is offered, so that a new solve may end differently.
+        Among these projects are such as only conda packages wanted when the solver asked, which
+        asks once. Returns whether anything new is offered, so that a new solve may end differently.
         """
         before = self._extent()
+        late = [name for name in self._turned_away if self._provides(name)]
+        self._turned_away.difference_update(late)
+        await asyncio.gather(*(self._open(name) for name in late))
         names = [name for name in self._demands if name in self.projects]
         await asyncio.gather(*(self._satisfy(self.projects[name]) for name in names))
         return self._extent() != before
@@ -182,9 +190,9 @@ class PyPISource:
         """
         return self.widen(behind(records, self.projects, self._limits))
 
-    def _extent(self) -> tuple[int, int]:
+    def _extent(self) -> tuple[int, int, int]:
         offered = sum(len(project.offered) for project in self.projects.values())
-        return offered, len(self.hidden_names())
+        return len(self.projects), offered, len(self.hidden_names())
 
     async def _open(self, name: str) -> Project | None:
         async with self._opening.setdefault(name, asyncio.Lock()):
@@ -321,8 +329,10 @@ class PyPISource:
             metadata = await self._core_metadata(project, wheels[0], likely=first)
             needed = dependencies(metadata, self._target, self._part.names.conda_name)
         except (MetadataError, BuildError) as error:
-            # What was asked for and cannot be built is to be told; a possibility is passed over.
-            if isinstance(error, BuildError) and project.name in self._limits:
+            # What was asked for and cannot be built is to be told; a possibility is passed over,
+            # such as an older version while a newer one can be had.
+            wanted = project.name in self._limits and not any(project.offered.values())
+            if isinstance(error, BuildError) and wanted:
                 raise
             project.rejected[version] = f"{error}{': ' * bool(error.cause)}{error.cause or ''}"
             project.unreadable.add(version)
