@@ -6,6 +6,7 @@ processes.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import BuildError
@@ -36,6 +37,9 @@ _OF_OTHER_WORK = (
 )
 """What a user has set for environments, and what must not shape the one that a build gets."""
 _SECONDS = 30
+_LOOKING = threading.Lock()
+"""Builds run in threads, and Python's sysconfig, which uv asks, is not safe for several in
+older Pythons: the second one may find its variables half read."""
 
 
 def find_uv() -> str:
@@ -46,7 +50,8 @@ def find_uv() -> str:
     try:
         from uv import find_uv_bin
 
-        return str(find_uv_bin())
+        with _LOOKING:
+            return str(find_uv_bin())
     except (ImportError, FileNotFoundError) as error:
         raise BuildError(
             "uv, which makes the environments that builds run in, is not there",
