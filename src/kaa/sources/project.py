@@ -64,10 +64,10 @@ def behind(
     projects: Mapping[str, Project],
     limits: Mapping[str, list[Demand]],
 ) -> list[str]:
-    """Return the projects whose version in an answer is older than the answer allows.
+    """Return the projects whose version in an answer may be older than the answer allows.
 
-    That is: older than the newest usable version that satisfies what the answer's own packages
-    and the user's ``limits`` ask of it.
+    That is: older than a usable version that nobody has offered yet and that satisfies what the
+    answer's own packages and the user's ``limits`` ask of it.
     """
     from rattler import MatchSpec, Version
 
@@ -89,7 +89,9 @@ def behind(
             (
                 release.version
                 for release in matching(project.releases, demands)
-                if release.version not in project.rejected and not is_pre_release(release.version)
+                if release.version not in project.rejected
+                and release.version not in project.offered
+                and not is_pre_release(release.version)
             ),
             None,
         )
