@@ -376,6 +376,16 @@ def test_many_at_once(local_index: LocalIndex, tmp_path: Path) -> None:
     assert [answer.content == content for answer in answers] == [True] * 120
 
 
+def test_what_looks_like_a_token_is_fetched_as_it_is(
+    local_index: LocalIndex, tmp_path: Path
+) -> None:
+    place = "/packages/source/t/toml/toml-0.10.2.tar.gz"
+    local_index.fail(place, Fault(body=b"content"))
+    url = f"http://{local_index.host}{place}"
+    run(lambda client: client.download(url, tmp_path / "toml.tar.gz"))
+    assert (tmp_path / "toml.tar.gz").read_bytes() == b"content"
+
+
 def test_file_urls(tmp_path: Path) -> None:
     path = build_wheel(tmp_path / "simple" / "demo", "demo")
     base = (tmp_path / "simple").as_uri()

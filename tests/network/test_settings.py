@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kaa.model.errors import RequestError
-from kaa.network.locations import Credentials, redact, split_credentials
+from kaa.network.locations import Credentials, redact, redact_text, split_credentials
 from kaa.network.settings import Index, NetworkSettings, load_settings, make_index
 
 NONE = {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
@@ -251,10 +251,29 @@ def test_credentials_never_show() -> None:
     with_other = make_index("https://you:other@a.example.org/simple")
     assert with_other.key == settings.indexes[0].key
     assert redact("https://me:secret@a.example.org/x?y#z") == "https://a.example.org/x?y#z"
+    assert make_index("https://a.example.org/t/s3cret/simple").label.count("s3cret") == 0
     assert split_credentials("https://token@a.example.org/") == (
         "https://a.example.org/",
         Credentials("token", None),
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example.org/t/s3cret/c/", "https://a.example.org/c/"),
+        ("https://a.example.org/api/repo/t/s3cret/c", "https://a.example.org/api/repo/c"),
+        (
+            "https://a.example.org/packages/source/t/toml/toml-0.10.2.tar.gz",
+            "https://a.example.org/packages/source/t/toml/toml-0.10.2.tar.gz",
+        ),
+        ("file:///home/me/t/links/demo.whl", "file:///home/me/t/links/demo.whl"),
+    ],
+)
+def test_a_token_does_not_show_and_what_only_looks_like_one_does(url: str, shown: str) -> None:
+    assert redact(url) == shown
+    text = "could not read {} (error 2) at /home/me/t/links/demo.whl"
+    assert redact_text(text.format(url)) == text.format(shown)
 
 
 def test_pips_indexes_are_merged_and_uvs_are_not(tmp_path: Path) -> None:

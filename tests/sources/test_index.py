@@ -202,6 +202,26 @@ def age(cache: Path, seconds: float) -> None:
         os.utime(path, (time.time() - seconds,) * 2)
 
 
+def test_a_directory_called_t_is_no_token(tmp_path: Path) -> None:
+    folder = tmp_path / "t" / "simple" / "demo"
+    wheel = build_wheel(folder, "demo", "1.0")
+    found = look_up(tmp_path / "c", "demo", make_index(str(folder.parent)))
+    assert found is not None
+    assert [file.url for file in next(iter(found)).files] == [wheel.as_uri()]
+
+
+def test_a_token_in_an_indexs_url_is_asked_with(local_index: LocalIndex, tmp_path: Path) -> None:
+    # without it, another index would provide a project that is private
+    body = page({"filename": "demo-1.0-py3-none-any.whl", "url": "demo-1.0-py3-none-any.whl"})
+    local_index.fail("/t/s3cret/simple/demo/", Fault(body=body, content_type=JSON))
+    base = f"http://{local_index.host}/t/s3cret/simple/"
+    found = look_up(tmp_path / "c", "demo", make_index(base))
+    assert found is not None
+    assert [file.url for file in next(iter(found)).files] == [
+        f"{base}demo/demo-1.0-py3-none-any.whl"
+    ]
+
+
 def test_a_fresh_page_needs_no_request_and_a_stale_one_is_asked_for(
     local_index: LocalIndex, tmp_path: Path
 ) -> None:

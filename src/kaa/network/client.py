@@ -17,7 +17,7 @@ from kaa.model.errors import (
 )
 from kaa.network.failures import is_final, refusal, unreachable
 from kaa.network.local_files import is_local, local_path, read_page, read_part
-from kaa.network.locations import origin, redact
+from kaa.network.locations import origin, redact, split_credentials
 
 if TYPE_CHECKING:
     import asyncio
@@ -288,7 +288,7 @@ class Client:
             authorization = await self._credentials.authorization(place)
             request = http.build_request(
                 "GET",
-                redact(place),
+                split_credentials(place)[0],
                 headers={**headers, "authorization": authorization} if authorization else headers,
             )
             async with deadline(self.settings.timeout):

@@ -34,20 +34,27 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
     return bare, credentials if username or password else None
 
 
-_TOKEN = re.compile(r"(?<=/)t/[A-Za-z0-9_-]{2,}/")
-"""The token in a channel's URL, as anaconda's servers have it: ``https://host/t/TOKEN/channel``."""
+_TOKEN = re.compile(
+    r"(://[^/?#\s]+/(?:[^?#\s]*?/)?)t/[^/?#\s]+/(?![^/?#\s]+\.(?:whl|zip|tgz|tar\.|conda))"
+)
+"""The token in a channel's URL, as anaconda's servers have it: ``https://host/t/TOKEN/channel``.
+
+Not what is before an archive, which many mirrors have in ``packages/source/t/toml/``."""
 _USER_INFORMATION = re.compile(r"(?<=://)[^/?#\s]+@")
 """Up to the last @ before the path: a password may have one that nobody has escaped."""
 
 
 def redact(url: str) -> str:
-    """Return ``url`` fit for messages, records and logs: without user information or token."""
-    return _TOKEN.sub("", split_credentials(url)[0])
+    """Return ``url`` fit for messages, records and logs: without user information or token.
+
+    What is fetched is another thing: :func:`split_credentials` leaves a token where it is.
+    """
+    return _TOKEN.sub(r"\1", split_credentials(url)[0])
 
 
 def redact_text(text: str) -> str:
     """Return a message fit to be shown, whatever URLs it has in it."""
-    return _TOKEN.sub("", _USER_INFORMATION.sub("", text))
+    return _TOKEN.sub(r"\1", _USER_INFORMATION.sub("", text))
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kaa.network.locations import Credentials, as_url, split_credentials
+from kaa.network.locations import Credentials, as_url, redact, split_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,7 +53,8 @@ class Index:
     @property
     def label(self) -> str:
         """What messages call it."""
-        return f"{self.name} ({self.url})" if self.name else self.url
+        url = redact(self.url)
+        return f"{self.name} ({url})" if self.name else url
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _without(failed: Source | None, sources: Sequence[Source]) -> str:
 
 
 def _without_credentials(error: Exception) -> str:
-    return public_url(redact_text(str(error)))
+    return redact_text(str(error))
 
 
 def _place(url: str) -> str:

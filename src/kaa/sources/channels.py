@@ -23,7 +23,6 @@ SCHEMES = ("http", "https", "file", "s3", "gcs", "oci")
 
 _OTHERS = {kind.value: Source(kind.value, kind) for kind in (Kind.PYPI, Kind.HOST)}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+-]+)*\Z")
-_TOKEN = re.compile(r"(?<=/)t/[^/]+/")
 _OF_DEFAULTS = ("pkgs/main", "pkgs/r")
 _OF_DEFAULTS_ON_WINDOWS = (*_OF_DEFAULTS, "pkgs/msys2")
 
@@ -75,7 +74,7 @@ def mirrors(configuration: Configuration) -> dict[str, list[str]]:
 
 def public_url(url: str) -> str:
     """Return a URL fit for records and messages: no user information, no ``/t/TOKEN``."""
-    return _TOKEN.sub("", redact(url))
+    return redact(url)
 
 
 def private_url(url: str, sources: Sequence[Source]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import SourceAnswerError, SourceUnreachableError
 from kaa.network.local_files import is_local, local_path
-from kaa.network.locations import as_url, redact
+from kaa.network.locations import as_url, redact, split_credentials
 from kaa.sources.index import distribution_of, normalise, page_details, releases_of
 from kaa.sources.page_cache import encode
 
@@ -60,7 +60,7 @@ class FindLinks:
                 "PIP_FIND_LINKS or UV_FIND_LINKS",
             )
         try:
-            return _Place(redact(answer.url), page_details(answer, "")["files"])
+            return _Place(split_credentials(answer.url)[0], page_details(answer, "")["files"])
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SourceAnswerError(
                 f"the find-links location {redact(url)} is no page with links to archives",

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin
 from kaa.model.errors import SourceAnswerError
 from kaa.model.progress import Phase
 from kaa.network.local_files import is_local
-from kaa.network.locations import redact
+from kaa.network.locations import split_credentials
 from kaa.sources.page_cache import MergedReleases, confirm_page, encode, read_page, write_page
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _file(entry: dict[str, Any], filename: str, base: str) -> RawFile | None:
     """Return a file of a page; None for one of this machine that a page of the network names."""
     url: str = entry["url"]
     if not url.startswith("https://") or _UNUSUAL.search(url):
-        url = redact(urldefrag(urljoin(base, url)).url)
+        url = split_credentials(urldefrag(urljoin(base, url)).url)[0]
         if is_local(url) and not is_local(base):
             return None
     get = entry.get

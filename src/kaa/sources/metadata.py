@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kaa.model.distribution import CoreMetadata
 from kaa.model.errors import MetadataError, SourceAnswerError, UnsupportedError
-from kaa.network.locations import origin
+from kaa.network.locations import origin, redact
 from kaa.sources.identity import identity, promised_sha256
 from kaa.sources.index import normalise
 from kaa.sources.page_cache import write_atomically
@@ -232,7 +232,7 @@ def _same_version(found: str, expected: str) -> bool:
 def _gone(file: IndexFile, status: int) -> SourceAnswerError:
     return SourceAnswerError(
         f"{file.filename} is on the index's page but not on its server",
-        cause=f"{file.url} answered {status}",
+        cause=f"{redact(file.url)} answered {status}",
         hint="try again; if it stays so, choose another version or another index",
     )
 
