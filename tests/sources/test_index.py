@@ -298,13 +298,16 @@ def test_offline_the_cache_answers_however_old(local_index: LocalIndex, tmp_path
 
 def test_a_directory_is_an_index(tmp_path: Path) -> None:
     build_wheel(tmp_path / "simple" / "demo", "demo", "1.0")
-    index, missing = make_index(str(tmp_path / "simple")), make_index(str(tmp_path / "none"))
-    releases = look_up(tmp_path / "c", "demo", missing, index)
+    (tmp_path / "empty").mkdir()
+    index, empty = make_index(str(tmp_path / "simple")), make_index(str(tmp_path / "empty"))
+    releases = look_up(tmp_path / "c", "demo", empty, index)
     assert versions(releases) == ["1.0"]
     assert releases is not None
     path = tmp_path / "simple" / "demo" / "demo-1.0-py3-none-any.whl"
     assert next(iter(releases)).files[0].url == path.as_uri()
-    assert look_up(tmp_path / "c", "other", missing, index) is None
+    assert look_up(tmp_path / "c", "other", empty, index) is None
+    with pytest.raises(SourceUnreachableError, match="is not there"):  # no other takes its place
+        look_up(tmp_path / "c", "demo", make_index(str(tmp_path / "none")), index)
 
 
 def test_a_warm_look_up_imports_no_network_library(local_index: LocalIndex, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
-from kaa.model.errors import SourceAnswerError
+from kaa.model.errors import SourceAnswerError, SourceUnreachableError
 from kaa.model.progress import Phase
-from kaa.network.local_files import is_local
+from kaa.network.local_files import is_local, local_path
 from kaa.network.locations import split_credentials
 from kaa.sources.page_cache import MergedReleases, confirm_page, encode, read_page, write_page
 
@@ -95,7 +95,17 @@ class ProjectIndex:
     async def _of_index(self, index: Index, project: str) -> Releases | None:
         if is_local(index.location):
             answer = await self._client.get(f"{index.url}{project}/")
-            return None if answer.status in _ABSENT else _parse(answer, project, index)
+            if answer.status not in _ABSENT:
+                return _parse(answer, project, index)
+            if local_path(index.url).is_dir():
+                return None
+            # As with a server that does not answer: the next index must not stand in for it.
+            raise SourceUnreachableError(
+                f"the index {index.label} is not there",
+                cause=f"there is no directory {local_path(index.url)}",
+                hint="correct or remove it: `--index` takes a URL or a directory; others are in "
+                "pip's and uv's settings",
+            )
         entry = self._entry(index, project)
         page = read_page(entry)
         if page and (page.fresh or self._offline):
