@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from end_to_end.machine import MINOR, PYTHON, kaa
+from conda_channel import CondaChannel
+from conda_packages import build_conda_package
+from end_to_end.machine import MINOR, PYTHON, kaa, root
+from packed_interpreter import conda_subdir, pack_interpreter
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -53,3 +57,58 @@ def test_specs_beside_a_lock_file(tmp_path: Path) -> None:
     answer = kaa("create", "-n", "den", "-f", Path("den.lock"), "bear", "-y")
     assert answer.code == 2
     assert "specs beside it" in answer.err
+
+
+@pytest.fixture
+def lock(index: LocalIndex, tmp_path: Path) -> Path:
+    """A lock of packages of both ecosystems, some of which need each other in a circle."""
+    forge = CondaChannel(tmp_path / "forge", subdirs=("noarch", conda_subdir()))
+    try:
+        forge.add(pack_interpreter())
+    except ValueError as error:
+        pytest.skip(f"this interpreter cannot be packed: {error}")
+    for name, depends in (("egg", ["hen"]), ("hen", ["egg"]), ("honey", [])):
+        package = build_conda_package(tmp_path, name, depends=depends, noarch="generic")
+        forge.add(package)
+    links = tmp_path / "links"
+    build_wheel(links, "torch", requires=["fur"])  # whose conda name is another one
+    path = tmp_path / "den.lock"
+    answer = kaa(
+        *("lock", "-c", forge.file_url, "-c", "pypi", "--find-links", links, "-o", path),
+        *("python", "hen", "honey", "pypi::torch", "pypi::ipykernel"),
+    )
+    assert answer.code == 0, answer.err
+    return path
+
+
+def test_a_change_keeps_what_a_lock_file_brought(lock: Path) -> None:
+    made = kaa("create", "-n", "den", "-f", lock, "-y", "--json")
+    assert made.code == 0, made.out
+    requested = {each["name"] for each in made.json["plan"]["add"] if each["requested"]}
+    assert requested == {"egg", "honey", "ipykernel", "python", "pytorch"}
+    file = root() / "envs" / "den" / "conda-meta" / "kaa" / "manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    assert manifest["specs"] == ["egg", "honey", "pypi::ipykernel", "python", "pypi::torch"]
+    assert manifest["sources"] == [(lock.parent / "forge").as_uri() + "/", "pypi"]
+    change = kaa("install", "-n", "den", "pypi::bear", "--dry-run", "--json").json["plan"]
+    assert [each["name"] for each in change["add"]] == ["bear"]
+    assert (change["remove"], change["change"], change["unchanged"]) == ([], [], 7)
+
+
+@pytest.mark.parametrize(
+    "option", [["--no-deps"], ["--exclude-newer", "7d"], ["--channel-priority", "flexible"]]
+)
+def test_options_that_a_lock_file_leaves_no_room_for(lock: Path, option: list[str]) -> None:
+    answer = kaa("create", "-n", "den", "-f", lock, *option, "--dry-run")
+    assert answer.code == 2
+    assert option[0] in answer.err
+    assert "hint:" in answer.err
+
+
+def test_only_dependencies_are_what_is_asked_for() -> None:
+    assert kaa("create", "-n", "den", PYTHON, "bear", "--only-deps", "-y").code == 0
+    listed = {each["name"] for each in kaa("list", "-n", "den", "--json").json["packages"]}
+    assert listed == {"fur", "python"}
+    later = kaa("install", "-n", "den", "ipykernel", "--dry-run", "--json").json["plan"]
+    assert [each["name"] for each in later["add"]] == ["ipykernel"]
+    assert later["remove"] == []

@@ -9,7 +9,7 @@ from rattler import BuildString, PackageRecord, RepoDataRecord
 
 from kaa.model.plan import Move
 from kaa.workflows.difference import difference, same
-from kaa.workflows.reasons import Intent, direct_needs, read_needs, why_added, why_held
+from kaa.workflows.reasons import Intent, direct_needs, read_needs, tops, why_added, why_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,6 +139,29 @@ def test_conditions_and_extras_count_where_they_hold() -> None:
     # Of a need in a circle, and of one of the package itself, nothing is said twice.
     circle = [record("a", depends=["b"]), record("b", depends=["a", "b[extras=[x]]"])]
     assert set(read_needs(circle, {}).by_name) == {"a", "b"}
+
+
+def test_what_leads_to_all_others() -> None:
+    records = [
+        record("bear", depends=["fur >=1"]),
+        record("fur", depends=["hair"]),
+        record("hair", depends=["fur"]),
+        # a circle that nothing needs, and what only one of it needs
+        record("sphinx", depends=["ext"]),
+        record("ext", depends=["sphinx", "docs"]),
+        record("docs"),
+        # a circle below the next one, and before it in the alphabet
+        record("a", depends=["b"]),
+        record("b", depends=["a"]),
+        record("y", depends=["z"]),
+        record("z", depends=["y", "b"]),
+        # not needed with this Python, nor without the extra
+        record("old", depends=['toml[when="python <3.9"]']),
+        record("toml"),
+        record("python", "3.12"),
+    ]
+    assert tops(records) == ["bear", "ext", "old", "python", "toml", "y"]
+    assert tops([]) == []
 
 
 def test_what_an_addition_is_for() -> None:

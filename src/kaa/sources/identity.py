@@ -21,21 +21,27 @@ def promised_sha256(file: IndexFile) -> str | None:
     return digest if _SHA256.match(digest) else None
 
 
-def identity(file: IndexFile) -> str:
-    """Return a sha256, hexadecimal, that stands for the file.
+def known_sha256(file: IndexFile) -> str | None:
+    """Return the file's sha256: as the index gives it or, for one of this machine, as it is now.
 
-    It is the file's own: as the index gives it or, for a file of this machine, as it is now. A
-    remote file without one is known by the sha256 of its URL, and nothing can be checked.
+    None for a remote file without one, and for one that cannot be read.
     """
     promised = promised_sha256(file)
-    if promised is not None:
-        return promised
-    if is_local(file.url):
+    if promised is None and is_local(file.url):
         try:
             return hashlib.sha256(local_path(file.url).read_bytes()).hexdigest()
         except OSError:
             pass  # whoever wants to read the file will say what is wrong with it
-    return hashlib.sha256(file.url.encode()).hexdigest()
+    return promised
+
+
+def identity(file: IndexFile) -> str:
+    """Return a sha256, hexadecimal, that stands for the file.
+
+    It is the file's own where that is known (:func:`known_sha256`). Another is known by the sha256
+    of its URL, and nothing can be checked.
+    """
+    return known_sha256(file) or hashlib.sha256(file.url.encode()).hexdigest()
 
 
 def built_identity(sha256: str, python: str) -> str:

@@ -24,20 +24,19 @@ from kaa.environments.records import (
 )
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
-from kaa.model.options import SolveOptions
+from kaa.model.options import Dependencies, SolveOptions
 from kaa.model.plan import Plan
 from kaa.store.disk import check_writable
 from kaa.store.locks import locked
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, commit_next_generation
-from kaa.transaction.fetch import is_cached
 from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import link_packages, staging_directory
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
-from kaa.workflows.dependencies import part_of, specs_kept
-from kaa.workflows.difference import difference, same
+from kaa.workflows.dependencies import needs_kept, part_of
+from kaa.workflows.difference import difference, same, to_download
 from kaa.workflows.generation import requested_specs as match_specs
 from kaa.workflows.goal import (
     Goal,
@@ -230,8 +229,12 @@ async def _prepared(
             cache_dir=layout.metadata,
         )
         solution = await reach(goal, asked, supply, progress)
-        specs = specs_kept(solution, goal, options.deps)
-        solution = part_of(solution, goal, current.records, options.deps)
+        named = {record.name.normalized for record in goal.renewed}
+        named |= {solution.asked.get(spec.text, spec.name) for spec in goal.new}
+        specs = goal.specs
+        if options.deps is Dependencies.ONLY:
+            specs = needs_kept(solution, named, goal.held)
+        solution = part_of(solution, named, current.records, options.deps)
         manifest = Manifest(
             current.prefix.name,
             tuple(spec.text for spec in specs),
@@ -265,12 +268,9 @@ def _plan(
         everything=goal.everything,
         extras={name: spec.extras for name, spec in called.items()},
     )
-
-    def download(record: RepoDataRecord) -> int:
-        here = is_host_python(record) or is_cached(layout, record)
-        return 0 if here else record.size or 0
-
-    parts = difference(current.records, solution.records, intent, download)
+    parts = difference(
+        current.records, solution.records, intent, lambda record: to_download(record, layout)
+    )
     plan = Plan(
         current.prefix.name,
         current.prefix.path,

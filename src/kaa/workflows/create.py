@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import RequestError, UnsupportedError
-from kaa.model.options import SolveOptions
-from kaa.model.package import Package, source_of_channel
+from kaa.model.options import Dependencies, SolveOptions
 from kaa.model.plan import Addition, Plan
-from kaa.sources.identity import promised_sha256
+from kaa.solver.specs import parse_spec
+from kaa.sources.identity import known_sha256
 from kaa.sources.index import distribution_of
 from kaa.store.disk import check_writable, writing
-from kaa.transaction.cached import is_cached
 from kaa.transaction.commit import check_absent
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import resolve_references, with_default_packages
+from kaa.workflows.dependencies import needs_kept, part_of
+from kaa.workflows.difference import package_of, to_download
 from kaa.workflows.options import is_foreign, question
 from kaa.workflows.overlay import missing_overlay
-from kaa.workflows.supply import Supply, is_host_python, open_supply, part_of, solve_for
-from kaa.workflows.wish import Wish, check_hashes, locked_request, read_wish
+from kaa.workflows.supply import Supply, open_supply, solve_for
+from kaa.workflows.wish import Wish, check_hashes, locked_specs, read_wish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from rattler import RepoDataRecord
-
     from kaa.model.progress import Progress
+    from kaa.model.source import Source
     from kaa.solver.request import Solution, SolveRequest
+    from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
 
 
@@ -64,7 +65,8 @@ class Creation:
     plan: Plan
     prefix: Prefix
     manifest: Manifest
-    request: SolveRequest
+    specs: tuple[Spec, ...]
+    sources: tuple[Source, ...]
     solution: Solution
     supply: Supply
     variables: tuple[tuple[str, str], ...] = ()
@@ -110,15 +112,22 @@ async def prepare_create(
             direct=direct,
             cache_dir=layout.metadata,
         )
-        solution = await _answer(wanted, wish, supply, progress)
         names = tuple(source.name for source in sources)
-        texts = tuple(spec.text for spec in specs)
         if wish.lock is not None:
-            texts, names = locked_request(solution)
+            solution, names = await _locked(wish.lock, wanted, wish.options, supply)
+            specs = tuple(parse_spec(text) for text in solution.asked)
+        else:
+            solution = await solve_for(wanted, supply, progress)
+            check_hashes(_of_index(solution), wish.hashes)
+            named = frozenset(solution.asked.values())
+            if wish.options.deps is Dependencies.ONLY:
+                specs = needs_kept(solution, named, ())
+            solution = part_of(solution, named, (), wish.options.deps)
+        texts = tuple(spec.text for spec in specs)
         manifest = Manifest(prefix.name, texts, names, request.command, now())
         plan = _plan(prefix, solution, layout)
         yield Creation(
-            plan, prefix, manifest, wanted, solution, supply, wish.variables, wish.remarks
+            plan, prefix, manifest, specs, sources, solution, supply, wish.variables, wish.remarks
         )
 
 
@@ -131,18 +140,16 @@ def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
     return resolve_prefix(layout, name, request.prefix)
 
 
-async def _answer(wanted: SolveRequest, wish: Wish, supply: Supply, progress: Progress) -> Solution:
-    if wish.lock is not None:
-        from kaa.workflows.from_lock import solution_from_lock
+async def _locked(
+    lock: Path, wanted: SolveRequest, options: SolveOptions, supply: Supply
+) -> tuple[Solution, tuple[str, ...]]:
+    """Return what a lock file has, as if it had been asked for, and the sources that it is from."""
+    from kaa.workflows.from_lock import locked_sources, solution_from_lock
 
-        mapping = await supply.catalog.mapping()
-        virtual = wanted.virtual_packages
-        build = wish.options.build
-        return solution_from_lock(wish.lock, wanted.platform, virtual, mapping, build=build)
-    solution = part_of(await solve_for(wanted, supply, progress), wish.options.deps)
-    if wish.hashes:
-        check_hashes(_of_index(solution), wish.hashes)
-    return solution
+    mapping = await supply.catalog.mapping()
+    virtual = wanted.virtual_packages
+    solution = solution_from_lock(lock, wanted.platform, virtual, mapping, build=options.build)
+    return replace(solution, asked=locked_specs(solution)), locked_sources(lock)
 
 
 def _of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
@@ -150,7 +157,7 @@ def _of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
     for file in solution.files.values():
         known = distribution_of(file.filename)
         if known is not None:
-            yield (*known, promised_sha256(file))
+            yield (*known, known_sha256(file))
 
 
 async def carry_out_create(
@@ -167,15 +174,14 @@ async def carry_out_create(
     from kaa.workflows.kernel import announce, lend_kernel
 
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
-    asked = creation.request
     await bring(solution, layout, supply, progress)
     await link_first_generation(
-        solution, asked.specs, prefix, creation.manifest, layout, progress, creation.variables
+        solution, creation.specs, prefix, creation.manifest, layout, progress, creation.variables
     )
     try:
         if creation.plan.overlay is not None:
             name, minor = creation.plan.name, creation.plan.overlay
-            await lend_kernel(name, minor, asked.sources, layout, supply, progress)
+            await lend_kernel(name, minor, creation.sources, layout, supply, progress)
     finally:  # even when interrupted: the environment is there
         announce(prefix, layout)
     return read_info(prefix)
@@ -183,26 +189,11 @@ async def carry_out_create(
 
 def _plan(prefix: Prefix, solution: Solution, layout: Layout) -> Plan:
     asked = set(solution.asked.values())
-    additions = []
-    for record in solution.records:
-        name = record.name.normalized
-        file = solution.files.get(record.url)
-        package = Package(
-            name=name,
-            version=str(record.version),
-            build=str(record.build),
-            source=source_of_channel(record.channel or "unknown"),
-            url=record.url,
-            sha256=promised_sha256(file) if file else _sha256(record),
-            size=record.size,
-            requested=name in asked,
+    additions = tuple(
+        Addition(
+            package_of(record, requested=record.name.normalized in asked),
+            to_download(record, layout),
         )
-        local = is_host_python(record) or is_cached(layout, record)
-        additions.append(Addition(package, 0 if local else record.size or 0))
-    return Plan(prefix.name, prefix.path, tuple(additions), missing_overlay(solution, layout))
-
-
-def _sha256(record: RepoDataRecord) -> str | None:
-    if is_host_python(record):
-        return None
-    return record.sha256.hex() if record.sha256 else None
+        for record in solution.records
+    )
+    return Plan(prefix.name, prefix.path, additions, missing_overlay(solution, layout))

@@ -1,4 +1,4 @@
-"""A change with ``--no-deps`` or ``--only-deps``: the part of an answer that is carried out."""
+"""``--no-deps`` and ``--only-deps``: the part of an answer that is carried out."""
 
 from __future__ import annotations
 
@@ -13,32 +13,36 @@ from kaa.workflows.goal import merged
 from kaa.workflows.reasons import direct_needs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from rattler import RepoDataRecord
 
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
-    from kaa.workflows.goal import Goal
 
 
 def part_of(
-    solution: Solution, goal: Goal, before: Sequence[RepoDataRecord], deps: Dependencies
+    solution: Solution,
+    named: Collection[str],
+    before: Sequence[RepoDataRecord],
+    deps: Dependencies,
 ) -> Solution:
     """Return what the environment is going to have.
 
-    Without dependencies nothing changes but what the command names; with them alone, all but that
-    does. ``before`` are the records of what is installed.
+    Without dependencies nothing changes but what the command names (``named`` are the names of
+    these packages); with them alone, all but that does. ``before`` are the records of what is
+    installed. Python comes along with packages that cannot be linked without one.
     """
     if deps is Dependencies.ALL:
         return solution
-    named = _named(solution, goal)
     old, new = _by_name(before), _by_name(solution.records)
     if deps is Dependencies.NONE:
-        records = old | {name: new[name] for name in named & new.keys()}
+        records = old | {name: new[name] for name in new.keys() & named}
     else:
         records = {name: record for name, record in new.items() if name not in named}
-        records |= {name: old[name] for name in named & old.keys()}
+        records |= {name: old[name] for name in old.keys() & named}
+    if "python" in new and any(record.noarch.python for record in records.values()):
+        records.setdefault("python", new["python"])
     python = records.get("python")
     return replace(
         solution,
@@ -57,21 +61,15 @@ def part_of(
     )
 
 
-def specs_kept(solution: Solution, goal: Goal, deps: Dependencies) -> tuple[Spec, ...]:
-    """Return what the environment is going to have been asked for.
+def needs_kept(
+    solution: Solution, named: Collection[str], held: Iterable[Spec]
+) -> tuple[Spec, ...]:
+    """Return what an environment that gets ``--only-deps`` is going to have been asked for.
 
-    With ``--only-deps`` that is, in place of a package, what it needs: else the next change would
-    find that nobody needs it.
+    That is ``held``, what was asked for before, and in place of a package what it needs: else the
+    next change would find that nobody needs it.
     """
-    if deps is not Dependencies.ONLY:
-        return goal.specs
-    needs = direct_needs(solution.records, _named(solution, goal))
-    return merged(goal.held, [parse_spec(text) for text in needs])
-
-
-def _named(solution: Solution, goal: Goal) -> frozenset[str]:
-    names = {record.name.normalized for record in goal.renewed}
-    return frozenset(names | {solution.asked.get(spec.text, spec.name) for spec in goal.new})
+    return merged(held, [parse_spec(text) for text in direct_needs(solution.records, named)])
 
 
 def _by_name(records: Iterable[RepoDataRecord]) -> dict[str, RepoDataRecord]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaa.model.package import HOST, Package, source_of_channel
+from kaa.model.package import HOST, PYPI, Package, source_of_channel
 from kaa.model.plan import Addition, Change, Move, Removal
+from kaa.sources.identity import promised_sha256
+from kaa.sources.installed import installed_file
+from kaa.transaction.cached import is_cached
 from kaa.workflows.reasons import Intent, Needs, read_needs, why_added, why_changed, why_removed
+from kaa.workflows.supply import is_host_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rattler import RepoDataRecord
+
+    from kaa.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +78,26 @@ def same(before: RepoDataRecord, after: RepoDataRecord) -> bool:
     )
 
 
+def to_download(record: RepoDataRecord, layout: Layout) -> int:
+    """Return how many bytes of a record have to be fetched, as far as is known."""
+    return 0 if is_host_python(record) or is_cached(layout, record) else record.size or 0
+
+
 def package_of(record: RepoDataRecord, *, requested: bool) -> Package:
-    """Return a record as plans and listings show it."""
+    """Return a record as plans show it."""
     source = source_of_channel(record.channel or "unknown")
+    sha256 = record.sha256.hex() if record.sha256 else None
+    if source == HOST:
+        sha256 = None  # that of an interpreter of this machine is no archive's
+    elif source == PYPI:
+        sha256 = promised_sha256(installed_file(record))
     return Package(
         name=record.name.normalized,
         version=str(record.version),
         build=str(record.build),
         source=source,
         url=record.url,
-        # That of an interpreter of this machine is no archive's, and says nothing to anybody.
-        sha256=record.sha256.hex() if record.sha256 and source != HOST else None,
+        sha256=sha256,
         size=record.size,
         requested=requested,
     )

@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlsplit
 from kaa.formats.lock_file import DEFAULT, read_lock
 from kaa.model.distribution import CoreMetadata, IndexFile, Release
 from kaa.model.errors import RequestError, UnsupportedError
+from kaa.model.package import PYPI
 from kaa.network.locations import redact
 from kaa.solver.request import Solution
+from kaa.sources.channels import public_url
 from kaa.sources.identity import built_identity
 from kaa.sources.index import SDIST_ENDINGS
 from kaa.sources.project_names import ProjectNames
@@ -75,6 +77,17 @@ def solution_from_lock(
         python=python,
         host_python=None,
     )
+
+
+def locked_sources(path: Path, environment: str = DEFAULT) -> tuple[str, ...]:
+    """Return the sources that a lock file was made from, in order of priority.
+
+    The URLs of channels are without credentials. Raises what :func:`solution_from_lock` does.
+    """
+    locked = read_lock(path)[environment]
+    of_index = any(platform.distributions for platform in locked.platforms)
+    channels = map(public_url, locked.channels)
+    return tuple(dict.fromkeys((*channels, *((PYPI,) if of_index else ()))))
 
 
 def _locked(path: Path, platform: str, environment: str) -> LockedPlatform:

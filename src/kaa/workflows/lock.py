@@ -26,7 +26,7 @@ from kaa.model.source import Kind
 from kaa.network.locations import redact
 from kaa.solver.specs import parse_spec
 from kaa.sources.channels import public_url
-from kaa.sources.identity import promised_sha256
+from kaa.sources.identity import known_sha256
 from kaa.sources.target import host_subdir, known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
 from kaa.workflows.from_file import FileRequest, configured_sources, request_from_file
@@ -307,7 +307,7 @@ async def _distribution(file: IndexFile, solution: Solution, supply: Supply) -> 
         metadata.name,
         metadata.version,
         redact(file.url),
-        promised_sha256(file),
+        known_sha256(file),
         metadata.requires_dist,
         metadata.requires_python,
     )

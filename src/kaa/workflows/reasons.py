@@ -164,6 +164,35 @@ def direct_needs(records: Iterable[RepoDataRecord], names: Iterable[str]) -> lis
     return sorted(found)
 
 
+def tops(records: Iterable[RepoDataRecord]) -> list[str]:
+    """Return the names of as few packages as lead to all others by what they need.
+
+    Of packages that need each other in a circle, and that nothing else needs, it is one.
+    """
+    needs = read_needs(records, {})
+    below: dict[str, set[str]] = {name: set() for name in needs.records}
+    for name, those in needs.by_name.items():
+        for need in those:
+            below[_name(need.dependent)].add(name)
+    chosen: dict[str, None] = {}
+    reached: set[str] = set()
+    for start in sorted(below, key=lambda name: (bool(needs.by_name.get(name)), name)):
+        if start in reached:
+            continue
+        found: set[str] = set()
+        waiting = [start]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += below.get(name, ())
+        # One that was taken for want of a better one may turn out to be below another.
+        chosen = {name: None for name in chosen if name not in found}
+        chosen[start] = None
+        reached |= found
+    return sorted(chosen)
+
+
 def _unmet(before: RepoDataRecord, needs: Needs) -> str | None:
     """Say which of its needs a package would not have met if it stayed as it is."""
     for text in before.depends:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kaa.model.options import Dependencies
 from kaa.model.package import HOST, source_of_channel
 from kaa.model.progress import Phase
 from kaa.network.client import Client
@@ -156,25 +155,3 @@ async def solve_for(request: SolveRequest, supply: Supply, progress: Progress) -
 def is_host_python(record: RepoDataRecord) -> bool:
     """Say whether a record is an interpreter of this machine, which is not fetched."""
     return source_of_channel(record.channel or "") == HOST
-
-
-def part_of(solution: Solution, deps: Dependencies) -> Solution:
-    """Return the part of a solution that ``--no-deps`` or ``--only-deps`` leaves.
-
-    Python stays with packages that cannot be linked without one.
-    """
-    if deps is Dependencies.ALL:
-        return solution
-    asked = set(solution.asked.values())
-    only = deps is Dependencies.ONLY
-    kept = [r for r in solution.records if (r.name.normalized in asked) is not only]
-    if any(record.noarch.python for record in kept):
-        kept += [r for r in solution.records if r.name.normalized == "python" and r not in kept]
-    python = solution.python if any(r.name.normalized == "python" for r in kept) else None
-    kept.sort(key=lambda record: record.name.normalized)
-    return replace(
-        solution,
-        records=tuple(kept),
-        python=python,
-        host_python=solution.host_python if python else None,
-    )

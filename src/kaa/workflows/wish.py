@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import RequestError
+from kaa.model.options import Dependencies
 from kaa.model.package import PYPI
-from kaa.sources.channels import public_url
+from kaa.sources.index import distribution_of, normalise
 from kaa.workflows.asked import Asked, read_asked
+from kaa.workflows.reasons import tops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +56,7 @@ def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) 
                 f"{file.name} has the whole answer, and there are specs beside it",
                 hint="leave out one of the two; `kaa install` adds packages afterwards",
             )
+        _check_locked(options, file)
         return Wish(asked, options, lock=file)
     wish = Wish(asked, options) if file is None else _of_file(file, asked, options)
     if not wish.asked.specs and not wish.asked.references:
@@ -61,6 +64,21 @@ def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) 
             "nothing was asked for", hint="name at least one package, such as `python=3.12`"
         )
     return wish
+
+
+def _check_locked(options: SolveOptions, file: Path) -> None:
+    """Refuse options that shape an answer where there is one already."""
+    given = {
+        "--no-deps and --only-deps": options.deps is not Dependencies.ALL,
+        "--exclude-newer": options.exclude_newer is not None,
+        "--channel-priority": options.priority is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise RequestError(
+                f"{file.name} has the whole answer, which {option} cannot change",
+                hint="leave it out, or lock with it: `kaa lock`",
+            )
 
 
 def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
@@ -109,24 +127,19 @@ def check_hashes(
             )
 
 
-def locked_request(solution: Solution) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the specs and sources that stand for what a lock file was made of, and does not say.
+def locked_specs(solution: Solution) -> dict[str, str]:
+    """Return the specs that stand for what a lock file was made of, and does not say.
 
-    The specs are what nothing else in it needs, and Python, so that a later change keeps it all.
+    They lead to the names of their packages: as few as need all others, and Python, so that a
+    later change keeps it all.
     """
-    needed = {
-        text.partition("[")[0].split(" ")[0]
-        for record in solution.records
-        for text in record.depends
-    }
-    specs: list[str] = []
-    sources: dict[str, None] = {}
+    wanted = {*tops(solution.records), "python"}
+    specs = {}
     for record in solution.records:
         name = record.name.normalized
-        of_index = record.url in solution.files
-        source = PYPI if of_index else public_url(record.channel or "")
-        sources.setdefault(source)
-        if name not in needed or name == "python":
-            specs.append(f"{PYPI}::{name}" if of_index else name)
-    ordered = sorted(sources, key=lambda source: source == PYPI)
-    return tuple(specs), tuple(ordered)
+        if name in wanted:
+            file = solution.files.get(record.url)
+            # On an index it may have another name than among conda packages.
+            known = distribution_of(file.filename) if file else None
+            specs[f"{PYPI}::{normalise(known[0])}" if known else name] = name
+    return specs
