@@ -248,6 +248,27 @@ def test_every_key_is_documented() -> None:
     assert not {name for name in names if f"`{name}`" not in text}
 
 
+@pytest.mark.parametrize("variable", [key.variable for key in KEYS if key.variable])
+def test_a_variable_alone_is_heard(variable: str) -> None:
+    texts = {"KAA_CHANNEL_PRIORITY": "flexible", "KAA_EXCLUDE_NEWER": "2026-01-31"}
+    environ = {variable: texts.get(variable, "1")}
+    made = load_configuration(environ, condarc_files=[], own_files=[])
+    assert (variable,) in made.origins.values()
+
+
+@pytest.mark.parametrize("name", ["offline", "channel_priority", "ssl_verify"])
+@pytest.mark.parametrize("value", ["[true]", "{a: 1}"])
+def test_a_list_is_no_truth_value(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(RequestError, match=f"{name} in .* wrong kind"):
+        load(tmp_path, condarc=f"{name}: {value}\n")
+
+
+def test_whoever_denies_pypi_does_not_get_it_unasked(tmp_path: Path) -> None:
+    assert load(tmp_path, condarc="denylist_channels: [pypi]").channels == ("conda-forge",)
+    assert load(tmp_path, "deny-channels = ['pypi']", "channels: [a]").channels == ("a",)
+    assert load(tmp_path, condarc="denylist_channels: [b]").channels == ("conda-forge", "pypi")
+
+
 # --- where things lie
 
 
@@ -255,6 +276,17 @@ def test_the_layout_without_configuration() -> None:
     layout = configured_layout(os.environ)
     assert layout == default_layout()
     assert layout.all_environments == (layout.root / "envs",)
+
+
+def test_the_layout_is_known_without_reading_settings_where_there_are_none() -> None:
+    program = (
+        "import sys; from kaa.settings.directories import this_layout; this_layout();"
+        "print(*[name for name in sys.modules if name.startswith('kaa.settings.')])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(output) == {"kaa.settings.search", "kaa.settings.directories"}
 
 
 def test_root_is_configured_but_the_variable_wins(

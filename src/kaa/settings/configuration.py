@@ -115,16 +115,19 @@ def load_configuration(
     values: dict[str, Any] = {name: each.value for name, each in found.items()}
     if "channels" not in own:
         channels = values.get("channels") or DEFAULT_CHANNELS[:1]
-        values["channels"] = _with_pypi(channels, values.get("allowed_channels", ()))
+        allowed, denied = (values.get(name, ()) for name in ("allowed_channels", "denied_channels"))
+        values["channels"] = _with_pypi(channels, allowed, denied)
     return Configuration(**values, origins={name: each.origins for name, each in found.items()})
 
 
-def _with_pypi(channels: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+def _with_pypi(
+    channels: tuple[str, ...], allowed: tuple[str, ...], denied: tuple[str, ...]
+) -> tuple[str, ...]:
     """Return conda's channels and, as the last one, PyPI, which conda's files do not know.
 
-    Whoever lists the channels that are allowed, and not PyPI, does not mean it either.
+    Whoever lists the channels that are allowed, and not PyPI, or denies it, does not mean it.
     """
-    if PYPI in channels or (allowed and PYPI not in allowed):
+    if PYPI in channels or PYPI in denied or (allowed and PYPI not in allowed):
         return channels
     return (*channels, PYPI)
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.settings.configuration import load_configuration
+from kaa.settings.search import has_files
 from kaa.store.layout import Layout, default_layout
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def configured_layout(
 
     Raises what :func:`~kaa.settings.configuration.load_configuration` raises.
     """
+    if configuration is None and not has_files(environ):
+        return default_layout()  # no variable says where things lie but KAA_ROOT
+    # This is at the beginning of every command, and most people have configured nothing.
+    from kaa.settings.configuration import load_configuration
+
     found = configuration or load_configuration(environ, only=NEEDED)
     layout = default_layout()
     if found.root and not environ.get("KAA_ROOT"):

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 FILE = "config.toml"
 VARIABLE = "KAA_CONFIG"
-SETTINGS = ("KAA_CHANNELS", "KAA_CHANNEL_PRIORITY", "KAA_OFFLINE", "KAA_EXCLUDE_NEWER")
+SETTINGS = (
+    "KAA_CHANNELS",
+    "KAA_CHANNEL_PRIORITY",
+    "KAA_EXCLUDE_NEWER",
+    "KAA_NAME_MAPPING",
+    "KAA_OFFLINE",
+)
 """The variables that are settings themselves."""
 
 _NAMES = (".condarc", "condarc")
@@ -40,6 +46,11 @@ def find_condarc(environ: Mapping[str, str], prefix: Path | None = None) -> Iter
     explicit = environ.get("CONDARC")
     if explicit and Path(explicit).expanduser().is_file():
         yield Path(explicit).expanduser()
+
+
+def has_files(environ: Mapping[str, str]) -> bool:
+    """Say whether there is any configuration file. Raises what :func:`find_own` raises."""
+    return any(True for found in (find_own, find_condarc) for _ in found(environ))
 
 
 def _conda_folders(environ: Mapping[str, str]) -> Iterator[str]:

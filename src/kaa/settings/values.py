@@ -78,13 +78,12 @@ def read_texts(value: Any, place: Place) -> tuple[str, ...]:
 
 def read_flag(value: Any, place: Place) -> bool:
     """Return a truth value; YAML 1.2 no longer knows ``yes`` and ``on``, but conda does."""
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else value
-    if word in _TRUE or (isinstance(word, int) and word == 1):
-        return True
-    if word in _FALSE or (isinstance(word, int) and word == 0):
-        return False
+    if isinstance(value, (str, int)):  # what is true or false is an int, too
+        word = str(int(value)) if isinstance(value, int) else value.strip().lower()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
     raise WrongValueError("true or false", "true")
 
 
