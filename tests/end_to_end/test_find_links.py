@@ -95,3 +95,14 @@ def test_a_place_that_is_not_there(index: LocalIndex) -> None:
     assert answer.code != 0
     assert "nowhere" in answer.err
     assert "hint:" in answer.err
+
+
+def test_what_is_asked_for_by_its_path_has_no_age(links: Path) -> None:
+    wheel = build_wheel(links.with_name("mine"), "otter", "1.0")
+    asked = ("-n", "den", PYTHON, wheel, "--exclude-newer", "2020-01-01", "--dry-run")
+    create = kaa("create", *asked)
+    assert create.code == 0, create.err
+    assert "otter" in create.out
+    refused = kaa("create", *asked, "fur", "--find-links", links)
+    assert refused.code != 0
+    assert "fur" in refused.err, "it does hold for what links have without a time"

@@ -362,7 +362,14 @@ class PyPISource:
             if wheel.built:
                 sha256 = built_identity(sha256, wheel.python)
             record = wheel_record(
-                project.name, version, wheel.file, sha256, needed, python, constrains=constrains
+                project.name,
+                version,
+                wheel.file,
+                sha256,
+                needed,
+                python,
+                constrains=constrains,
+                ageless=direct is not None,
             )
             project.offered[version].append(record)
         return True

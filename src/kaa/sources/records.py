@@ -171,12 +171,14 @@ def wheel_record(
     python: Sequence[str],
     *,
     constrains: Sequence[str] = (),
+    ageless: bool = False,
 ) -> RepoDataRecord:
     """Return the record of a wheel.
 
     ``name`` is the solver's, ``version`` normalised (PEP 440); ``sha256`` identifies the wheel;
     ``python`` are the specs that Requires-Python and the wheel's tags put on ``python``;
-    ``constrains`` what must not be beside it.
+    ``constrains`` what must not be beside it; ``ageless`` says that it was asked for by where it
+    is, so that it is not too young for anything (without a time it would be).
     """
     from rattler import PackageRecord, RepoDataRecord
     from rattler.package import BuildString
@@ -201,7 +203,7 @@ def wheel_record(
         sha256=bytes.fromhex(sha256),
         size=file.size,
     )
-    record.timestamp = upload_time(file)
+    record.timestamp = _LONG_AGO if ageless else upload_time(file)
     filename = file.filename
     if not filename.endswith(".whl"):  # rattler knows the names of packages only
         filename = f"{name}-{conda_version(version)}-{wheel_build(file, sha256)}.conda"
