@@ -15,6 +15,7 @@ from kaa.model.errors import (
     SolveError,
     UnknownPackageError,
 )
+from kaa.model.source import Priority
 from kaa.solver.specs import parse_spec
 from solver.world import World
 
@@ -244,3 +245,107 @@ def test_long_stories_are_shortened(world: World) -> None:
     assert "lines more (-v shows all)" in str(error.cause)
     assert str(error.details).count("would require") == 31
     assert len(error.explanation.lines()) == 15
+
+
+def test_what_all_builds_need_is_told_of_all_of_them(world: World) -> None:
+    for minor in ("3.10", "3.11"):
+        build = f"py{minor.replace('.', '')}_0"
+        world.add("compiled", "1.0", f"python_abi {minor}.*", build=build)
+    world.add("mixed", "1.0", "__cuda", build="cuda_0")
+    world.add("mixed", "1.0", "numpy <2", build="cpu_0")
+    explanation = explained(world, "mixed", "numpy=2")
+    assert "some builds of mixed 1.0 need __cuda (the machine has none)" in explanation.reasons
+    assert "some builds of mixed 1.0 need numpy <2, not `numpy=2`" in explanation.reasons
+    explanation = explained(world, "mixed=1.0=cuda*")
+    assert explanation.reasons == ("mixed 1.0 needs __cuda (the machine has none)",)
+
+
+def test_every_python_that_there_are_builds_for_is_named(world: World) -> None:
+    for minor, after in (("3.10", "3.11"), ("3.11", "3.12")):
+        build = f"py{minor.replace('.', '')}_0"
+        for version in ("1.0", "1.1", "1.2"):
+            world.add("compiled", version, f"python >={minor},<{after}.0a0", build=build)
+    world.universe.add("reader", "1.0", "compiled>=1.0")
+    explanation = explained(world, "reader", "python=3.12")
+    assert explanation.reasons == (
+        "reader 1.0 needs compiled >=1.0",
+        "compiled 1.0 to 1.2 need python 3.10 or 3.11, not `python=3.12`",
+    )
+
+
+def test_a_source_that_was_named_has_what_another_one_has_too(world: World) -> None:
+    world.add("reader", "1.0")
+    world.universe.add("reader", "1.0", "numpy>=3")
+    explanation = explained(world, "pypi::reader==1.0")
+    assert explanation.reasons == (
+        "reader 1.0 needs numpy >=3 (there is 1.20 to 2.1 in conda-forge)",
+    )
+
+
+def test_a_source_that_was_named_and_has_it_not(world: World) -> None:
+    world.channel("other").add_record("gadget", "1.0", depends=[])
+    world.add("gadget", "2.0")
+    sources = ("conda-forge", "other", "pypi")
+    explanation = explained(world, "other::gadget=2.0", sources=sources)
+    assert explanation.reasons == ("other has no `other::gadget=2.0` (there is 1.0 in other)",)
+
+
+def test_two_channels_with_the_same_builds(world: World) -> None:
+    other = world.channel("other")
+    for version in ("1.0", "1.1"):
+        world.add("twice", version, "numpy <2")
+        other.add_record("twice", version, depends=["numpy <2"])
+    sources = ("conda-forge", "other", "pypi")
+    explanation = explained(world, "twice", "numpy=2", sources=sources)
+    assert explanation.reasons == ("twice 1.0 and 1.1 need numpy <2, not `numpy=2`",)
+    other.add_record("twice", "1.2", depends=[])
+    explanation = explained(world, "twice", "numpy=2", sources=sources)
+    hidden = "twice 1.2 is in other, but there is 1.0 to 1.1 in conda-forge, which comes first"
+    assert explanation.reasons[1:] == (f"{hidden} (channel priority is strict)",)
+
+
+def test_a_version_that_is_not_there_is_enough_of_a_reason(world: World) -> None:
+    specs = ("python=3.8.1", "numpy=9", "frame", "elder", "pypi::requests", "plot")
+    world.add_python("3.8.1")
+    error = refused(world, *specs)
+    assert isinstance(error, NoMatchingVersionError)
+    assert error.explanation is not None
+    assert texts(error.explanation) == ["numpy=9"]
+    error = refused(world, "frame", "pypi::requests==9", "plot")
+    assert error.explanation is not None
+    assert texts(error.explanation) == ["pypi::requests==9"]
+
+
+def test_nothing_is_left_out_that_is_all_there_is(world: World) -> None:
+    assert explained(world, "lost", "python").fixes == ()
+    installed = world.solve(world.request("numpy=1.26", "python=3.11")).records
+    assert explained(world, "lost", "numpy", installed=installed).fixes == ()
+
+
+def test_what_may_not_be_built(world: World) -> None:
+    world.universe.add_sdist("old", "1.0")
+    world.universe.add("user-of-old", "1.0", "old")
+    error = refused(world, "old")
+    assert isinstance(error, NoWheelError)
+    assert "leave out `--no-build`" in str(error.hint)
+    error = refused(world, "user-of-old", "numpy")
+    assert "not tried, because of `old`: leave out `--no-build`" in str(error.hint)
+
+
+def test_names_of_the_channels_come_before_those_of_an_index(world: World) -> None:
+    world.add("pytorch", "2.0")
+    for project in ("gpytorch", "torch-gpu", "pytorch-wpe"):
+        world.universe.add(project, "1.0")
+    error = refused(world, "pytorch-gpu")
+    assert error.hint == "did you mean `pytorch`?"
+
+
+def test_flexible_priority_is_explained_without_its_detours(world: World) -> None:
+    other = world.channel("other")
+    other.add_record("numpy", "3.0", depends=["nowhere"])
+    other.add_record("frame", "2.0", depends=["numpy <2"])
+    sources = ("conda-forge", "other", "pypi")
+    explanation = explained(world, "frame", "numpy=2", sources=sources, priority=Priority.FLEXIBLE)
+    assert texts(explanation) == ["frame", "numpy=2"]
+    assert explanation.reasons == ("frame 1.0 to 2.0 need numpy <2, not `numpy=2`",)
+    assert fixes(explanation) == ["`numpy` instead of `numpy=2` (gives numpy 1.26)"]

@@ -11,25 +11,30 @@ from typing import TYPE_CHECKING
 
 from kaa.model.errors import ConflictError, SolveError
 from kaa.model.explanation import LINES, Explanation, MissingName, MissingVirtualPackage
-from kaa.model.package import source_of_channel
+from kaa.model.package import channel_url
+from kaa.model.source import Kind
+from kaa.solver.evidence import Evidence
 from kaa.solver.inquiry import Inquiry
 from kaa.solver.missing import (
+    ALLOW_BUILDING,
     no_matching_version,
     rejections,
+    unbuilt,
     unknown_names,
     without_version,
 )
-from kaa.solver.reasons import Facts, missing_names, reasons
+from kaa.solver.reasons import Facts, missing_names, names_to_read, reasons, unusable_names
 from kaa.solver.refusal import Says
-from kaa.solver.relaxations import hidden_names, promised
+from kaa.solver.relaxations import promised
 from kaa.solver.repairs import repairs
 from kaa.sources.virtual_packages import split, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kaa.model.source import Source
     from kaa.solver.inquiry import Attempt, Clash
-    from kaa.solver.request import Catalog
+    from kaa.solver.request import Catalog, SolveRequest
     from kaa.solver.solve import Refusal
     from kaa.solver.terms import Term
 
@@ -48,6 +53,7 @@ async def explain(refusal: Refusal, catalog: Catalog, attempt: Attempt, took: fl
     if unknown is not None:
         return unknown
     inquiry = Inquiry(refusal, catalog, attempt, took)
+    refusal = await inquiry.loosened()
     clash = await inquiry.clash(inquiry.terms, refusal)
     fixes, others = await repairs(inquiry, clash)
     besides = [_besides(other) for other in others if other.minimal]
@@ -64,8 +70,11 @@ async def explain(refusal: Refusal, catalog: Catalog, attempt: Attempt, took: fl
     )
     if error is None:
         return _conflict(inquiry, clash, explanation)
-    error.cause = "\n".join([*lines, *besides])
-    error.hint = "\n".join(explanation.fix_lines()) or error.hint
+    error.cause = "\n".join(explanation.cause_lines(LINES - 1 - len(explanation.fix_lines())))
+    tried = explanation.fix_lines()
+    if error.hint == ALLOW_BUILDING:
+        tried.append(f"not tried: {ALLOW_BUILDING}" if tried else ALLOW_BUILDING)
+    error.hint = "\n".join(tried) or error.hint
     error.explanation = explanation
     return error
 
@@ -75,32 +84,29 @@ async def _reasons(inquiry: Inquiry, clash: Clash) -> tuple[str, ...]:
     for term in clash.terms:
         if term.restricts:
             demands.setdefault(term.name, []).append(term)
-    top = {node.name for node in clash.nodes}
-    unclear = {*missing_names(clash.nodes), *hidden_names(clash.nodes)}
-    unclear |= {node.name for node in clash.nodes if node.says is Says.UNFULFILLED}
-    available = {
-        name: await inquiry.shelves.available(name)
-        for name in sorted(unclear)
-        if not name.startswith("__") and (name not in demands or name in top)
-    }
+    evidence = Evidence(clash.refusal, inquiry.shelves)
+    await evidence.read(names_to_read(clash.nodes))
+    request = inquiry.request
     facts = Facts(
         {name: [term.constraint for term in own] for name, own in demands.items()},
-        {name: version for name, version, _ in map(split, inquiry.request.virtual_packages)},
-        available,
-        {name: lines for name in missing_names(clash.nodes) if (lines := _rejected(clash, name))},
-        lambda url: _source_name(inquiry, url),
+        {name: version for name, version, _ in map(split, request.virtual_packages)},
+        {name: lines for name in unusable_names(clash.nodes) if (lines := _rejected(clash, name))},
+        lambda channel: _source(request, channel),
+        evidence,
     )
     return reasons(clash.nodes, facts)
+
+
+def _source(request: SolveRequest, channel: str) -> Source | None:
+    for source in request.sources:
+        if source.kind is not Kind.CONDA and channel == channel_url(source.kind.value):
+            return source
+    return request.source(channel)
 
 
 def _rejected(clash: Clash, name: str) -> list[str]:
     project = clash.refusal.source.projects.get(name) if clash.refusal.source else None
     return rejections(project, list(project.rejected), _REJECTIONS) if project else []
-
-
-def _source_name(inquiry: Inquiry, url: str) -> str:
-    source = inquiry.request.source(url)
-    return source.name if source else source_of_channel(url)
 
 
 def _besides(clash: Clash) -> str:
@@ -113,10 +119,10 @@ def _texts(terms: Iterable[Term], between: str) -> str:
 
 
 async def _missing(inquiry: Inquiry, clash: Clash) -> tuple[MissingName, ...]:
+    evidence = Evidence(clash.refusal, inquiry.shelves)
     names = [name for name in missing_names(clash.nodes) if not name.startswith("__")]
-    return tuple(
-        [MissingName(name) for name in names if await inquiry.shelves.available(name) is None]
-    )
+    await evidence.read(names)
+    return tuple(MissingName(name) for name in names if evidence.available(name) is None)
 
 
 def _missing_virtual(inquiry: Inquiry, clash: Clash) -> tuple[MissingVirtualPackage, ...]:
@@ -128,7 +134,12 @@ def _missing_virtual(inquiry: Inquiry, clash: Clash) -> tuple[MissingVirtualPack
 
 
 def _conflict(inquiry: Inquiry, clash: Clash, explanation: Explanation) -> ConflictError:
-    hint = explanation.fix_lines() or [_no_fix(inquiry, clash)]
+    unbuilt_names = unbuilt(clash.refusal.source, unusable_names(clash.nodes))
+    hint = explanation.fix_lines()
+    if unbuilt_names:
+        what = " and ".join(f"`{name}`" for name in unbuilt_names)
+        hint.append(f"not tried, because of {what}: {ALLOW_BUILDING}")
+    hint = hint or [_no_fix(inquiry, clash)]
     cause = explanation.cause_lines(LINES - 1 - len(hint))
     return ConflictError(
         "these requirements cannot be satisfied together"

@@ -17,9 +17,10 @@ from kaa.solver.spelling import IMPORT_NAMES, near_names, well_known_projects
 from kaa.solver.terms import Term
 from kaa.sources.index import normalise
 from kaa.sources.project import Demand, matching
+from kaa.sources.wheels import FORBIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kaa.model.source import Source
     from kaa.solver.request import Catalog
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 _CONDA_FORGE = "conda-forge"
 _SHOWN = 5
+ALLOW_BUILDING = (
+    "leave out `--no-build` (or `no_build` of the settings), so that it is built from its source, "
+    "which runs code of the project"
+)
+"""Not tried, because whoever forbids building does not want that code to run."""
 
 
 class Shelves:
@@ -56,29 +62,6 @@ class Shelves:
                 found.append((source, self._project(name)))
         return tuple(found)
 
-    async def available(self, name: str) -> str | None:
-        """Return which versions of a name the sources have, in words, None for none."""
-        from rattler import Version
-
-        scene = self._scene
-        if name == "python" and scene.hosts is not None:
-            return ", ".join(scene.pythons) + " on this machine" if scene.pythons else None
-        if name in scene.channel_names:
-            records = await scene.channels.records(name)
-            where = [s for s in scene.request.channels if name in await self._names(s)]
-            versions = sorted(Version(str(version)) for version in {r.version for r in records})
-        elif scene.part is not None and scene.part.provides(name):
-            where = [s for s in scene.request.sources if s.kind is Kind.PYPI]
-            versions = sorted(Version(text) for text in await self._releases(name))
-        else:
-            return None
-        if not versions:
-            return None
-        span = str(versions[0])
-        if len(versions) > 1:
-            span += f" to {versions[-1]}"
-        return f"{span} in {', '.join(source.name for source in where)}"
-
     async def _names(self, source: Source) -> frozenset[str]:
         if source not in self._channels:
             self._channels[source] = await self._scene.channels.names([source])
@@ -87,7 +70,8 @@ class Shelves:
     def _project(self, name: str) -> str:
         return self._scene.names.project(name) or normalise(name)
 
-    async def _releases(self, name: str) -> list[str]:
+    async def releases(self, name: str) -> list[str]:
+        """Return the versions that package indexes have of the solver's ``name``."""
         project = self._project(name)
         try:
             releases = await self._catalog.index.releases(project)
@@ -98,11 +82,11 @@ class Shelves:
     async def _on_index(self, name: str) -> bool:
         part = self._scene.part
         if part is not None and part.provides(name):
-            return bool(await self._releases(name))
+            return bool(await self.releases(name))
         project = self._project(name)
         mapping = await self._catalog.mapping() or {}
         known = project in (mapping.get(name) or ()) or project in well_known_projects()
-        return known and bool(await self._releases(name))
+        return known and bool(await self.releases(name))
 
 
 async def unknown_names(
@@ -154,9 +138,11 @@ async def _missing_name(root: Root, scene: Scene, catalog: Catalog) -> MissingNa
     name = root.spec.name
     popular = well_known_projects()
     index = scene.request.has_index
+    first = scene.part is not None and scene.part.before_others
+    names = {*scene.channel_names, *(popular if index else ())}
     near = [
         other
-        for other in near_names(name, {*scene.channel_names, *(popular if index else ())})
+        for other in near_names(name, names, () if first else scene.channel_names)
         if other in scene.channel_names or await _exists(other, catalog)
     ]
     return MissingName(name, tuple(near), await _other_ecosystem(root, scene, catalog))
@@ -256,12 +242,25 @@ def rejections(project: Project, versions: Sequence[str], most: int = _SHOWN) ->
     return [f"{_some(versions)}: {reason}" for reason, versions in list(reasons.items())[:most]]
 
 
+def unbuilt(source: PyPISource | None, names: Iterable[str]) -> list[str]:
+    """Return those among ``names`` of which there is nothing because nothing may be built."""
+    projects = source.projects if source is not None else {}
+    found = [project for name in names if (project := projects.get(name)) is not None]
+    return [
+        project.name
+        for project in found
+        if not project.offered and FORBIDDEN in project.rejected.values()
+    ]
+
+
 def _no_wheel(
     project: Project, asked: str, versions: Sequence[str], pythons: Sequence[str]
 ) -> SolveError:
     lines = rejections(project, versions)
     minors = ", ".join(dict.fromkeys(".".join(python.split(".")[:2]) for python in pythons))
-    if any("requires Python" in line for line in lines):
+    if any(FORBIDDEN in line for line in lines):
+        hint = ALLOW_BUILDING
+    elif any("requires Python" in line for line in lines):
         hint = "ask for another version of Python or of the package"
     else:
         hint = "ask for another version, or for another Python"

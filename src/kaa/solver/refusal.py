@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from kaa.sources.versions import NO_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -107,6 +109,36 @@ def names(nodes: Iterable[Node]) -> tuple[str, ...]:
         found |= {node.name.partition("[")[0]: None for node in level if node.name}
         level = [child for node in level for child in node.children]
     return tuple(found)
+
+
+def without_options(nodes: Iterable[Node]) -> frozenset[str]:
+    """Return the names at the top of the tree of which there is nothing at all to choose from.
+
+    What is asked of such a name cannot be had whatever else is asked for: it has no candidates,
+    or none but those of another source, of a later time, and the one that stands for an index
+    that has nothing fitting.
+    """
+    found: dict[str, bool] = {}
+    for node in nodes:
+        found[node.name] = found.get(node.name, True) and _is_empty(node)
+    return frozenset(name for name, empty in found.items() if empty)
+
+
+def is_blocker(node: Node) -> bool:
+    """Say whether a node is the record that stands for an index that has nothing fitting."""
+    return node.says is Says.NEEDS and any(
+        child.name == node.name and child.rest == NO_VERSION for child in node.children
+    )
+
+
+def _is_empty(node: Node) -> bool:
+    if node.says is Says.MISSING:
+        return True
+    others = node.children if node.says is Says.BLOCKED else ()
+    return bool(others) and all(
+        is_blocker(one) or (one.says is Says.EXCLUDED and "strict" not in one.reason)
+        for one in others
+    )
 
 
 def _below(lines: list[tuple[int, str]], start: int, depth: int) -> tuple[tuple[Node, ...], int]:

@@ -55,7 +55,7 @@ def relaxations(
         *(
             leaving_out(term, spec)
             for term, spec in specs
-            if term.name != "python" and len(request.specs) > 1
+            if _is_one_of_several(request, term, spec)
         ),
     ]
     return list({relaxation.change: relaxation for relaxation in reversed(found)}.values())[::-1]
@@ -75,6 +75,16 @@ def leaving_out(term: Term, spec: Spec) -> Relaxation[SolveRequest]:
     """Return the change that does without a spec."""
     change = Change(spec.text, None, _origin(spec))
     return Relaxation(change, _Swap(spec, None), term, last_resort=True)
+
+
+def _is_one_of_several(request: SolveRequest, term: Term, spec: Spec) -> bool:
+    """Say whether without a spec there is still something to do.
+
+    Python and pip are there for the sake of others, and what is installed is there already.
+    """
+    there = {record.name.normalized for record in request.installed} | {"python", "pip"}
+    others = (one for one in request.specs if one != spec)
+    return term.name != "python" and any(one.name not in there for one in others)
 
 
 class _Swap:

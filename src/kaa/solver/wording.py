@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from kaa.sources.versions import readable_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rattler import Version
 
 _BRACKETS = re.compile(r"\s*\[(?P<fields>.*)\]")
-_MINOR = re.compile(r">=(\d+)\.(\d+)(?:\.\d+)?,<\1\.(\d+)|(?:==?)?(\d+)\.(\d+)(?:\.\d+)*(?:\.\*)?")
+_MINOR = re.compile(
+    r">=(\d+)\.(\d+)(?:\.\d+(?:rc\d+|[ab]\d+)?)?,<\1\.(\d+)|(?:==?)?(\d+)\.(\d+)(?:\.\*)?"
+)
+_COMPATIBLE = re.compile(r"(?<![\w.])((?:\d+\.)+)\*,>=((?:\d+\.)+)(\d+)(?![\w.])")
 _LISTED = 2
 _ANY = ("", "*")
 
@@ -35,7 +38,9 @@ def version_words(rest: str) -> str:
     text = readable_specs(re.sub(r"<(\d+(?:\.\d+)*?)(?:\.0)*\.?a0\b", r"<\1", text))
     if "|" in text:
         return text
-    return ",".join(sorted(text.split(","), key=lambda term: "><!".find(term[0])))
+    text = ",".join(sorted(text.split(","), key=lambda term: "><!".find(term[0])))
+    # `~=2.1` is spelled out for the solver as what it means: `2.*,>=2.1`
+    return _COMPATIBLE.sub(lambda m: f"~={m[2]}{m[3]}" if m[1] == m[2] else m[0], text)
 
 
 def _condition(match: re.Match[str]) -> str:
@@ -58,10 +63,13 @@ def python_words(specs: Iterable[str]) -> str | None:
     return _either([f"{major}.{minor}" for major, minor in sorted(minors)])
 
 
-def specs_words(name: str, rests: Sequence[str]) -> str:
+def specs_words(
+    name: str, rests: Sequence[str], allows: Callable[[str], bool] = lambda _spec: False
+) -> str:
     """Return ``name`` with specs, one of which has to be satisfied.
 
-    Of more than two, the span from the lowest to the highest version that they allow.
+    Of more than two, the span from the lowest to the highest version that they allow, unless it
+    has something in it that ``allows`` accepts and none of the specs has.
     """
     specs = list(dict.fromkeys(version_words(rest) for rest in rests))
     if "" in specs:
@@ -72,10 +80,12 @@ def specs_words(name: str, rests: Sequence[str]) -> str:
             return f"{name} {minors}"
     spans = [span for span in map(_span, specs) if span is not None]
     hull = _hull(spans) if len(spans) == len(specs) else ""
-    if hull and (len(specs) > _LISTED or hull in specs):
+    wanted = hull and (len(specs) > _LISTED or hull in specs)
+    if wanted and (hull in specs or not allows(hull) or any(map(allows, rests))):
         return f"{name} {hull}"
     if len(specs) > _LISTED:
-        specs = [*specs[:_LISTED], f"{len(specs) - _LISTED} others"]
+        others = len(specs) - _LISTED
+        specs = [*specs[:_LISTED], f"{others} other{'s' * (others > 1)}"]
     return f"{name} {_either(specs)}"
 
 
