@@ -115,3 +115,12 @@ def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
     assert sorted(lines) == sorted(
         str(tmp_path / f"env-{number}-{each}") for number in range(3) for each in range(10)
     )
+
+
+def test_a_link_to_nowhere_in_a_configured_directory_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "envs"
+    environment(folder / "demo")
+    (folder / "itself").symlink_to(".")
+    (folder / "gone").symlink_to("not/there")
+    layout = Layout(tmp_path / "kaa", environment_directories=(folder,))
+    assert [prefix.name for prefix in find_prefixes(layout)] == ["demo"]

@@ -52,7 +52,10 @@ def _named(layout: Layout, folder: Path) -> list[Prefix]:
 
 
 def _is_link_of_ours(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() and Path(entry.path).readlink().parts[0] == GENERATIONS
+    try:
+        return entry.is_symlink() and Path(entry.path).readlink().parts[:1] == (GENERATIONS,)
+    except OSError:
+        return False  # another process has just removed it
 
 
 def _is_ours(path: Path) -> bool:
