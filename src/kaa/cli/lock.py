@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
+    complete_platforms,
     dry_run_option,
     json_option,
     pass_invocation,
@@ -17,8 +18,6 @@ from kaa.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from kaa.cli.invocation import Invocation
     from kaa.model.options import SolveOptions
     from kaa.workflows.lock import Lock, LockRequest
@@ -28,14 +27,6 @@ Examples:
   kaa lock -f environment.yml --platform linux-64 --platform osx-arm64
   kaa lock -c conda-forge -c pypi python=3.12 pandas "pypi::rich>=13" -o demo.lock
 """
-
-
-def _complete_platforms(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    from kaa.cli.completion import platform_names
-
-    return platform_names(incomplete)
 
 
 @click.command(short_help="Write a lock file for one or more platforms.", epilog=_EXAMPLES)
@@ -52,7 +43,7 @@ def _complete_platforms(
     metavar="SUBDIR",
     multiple=True,
     help="Lock for this platform, such as osx-arm64; may be given several times.",
-    shell_complete=_complete_platforms,
+    shell_complete=complete_platforms,
 )
 @click.option(
     "-o",

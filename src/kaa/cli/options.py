@@ -74,9 +74,10 @@ def _complete_names(
     return environment_names(incomplete)
 
 
-def _complete_platforms(
+def complete_platforms(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
+    """Return the platforms that begin like this, for ``shell_complete``."""
     from kaa.cli.completion import platform_names
 
     return platform_names(incomplete)
@@ -165,7 +166,7 @@ def solve_options(
                 "--platform",
                 metavar="SUBDIR",
                 help="Solve for another platform, such as osx-arm64 (with --dry-run).",
-                shell_complete=_complete_platforms,
+                shell_complete=complete_platforms,
             )
         )
 

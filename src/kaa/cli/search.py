@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kaa.cli.options import json_option, pass_invocation, source_option, verbose_option
+from kaa.cli.options import (
+    complete_platforms,
+    json_option,
+    pass_invocation,
+    source_option,
+    verbose_option,
+)
 from kaa.cli.text import aligned, printable, write_json, write_line, write_note
 from kaa.model.options import SolveOptions
 from kaa.model.source import Kind
@@ -15,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from click.decorators import FC
-    from click.shell_completion import CompletionItem
 
     from kaa.cli.invocation import Invocation
     from kaa.model.found import Found, FoundPackage, FoundVersion
@@ -32,14 +37,6 @@ Examples:
 """
 
 
-def _complete_platforms(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from kaa.cli.completion import platform_names
-
-    return platform_names(incomplete)
-
-
 def remote_options(command: FC) -> FC:
     """Add the options of questions to sources: ``sources``, ``platform`` and ``offline``."""
     options: list[Callable[[FC], FC]] = [
@@ -48,7 +45,7 @@ def remote_options(command: FC) -> FC:
             "--platform",
             metavar="SUBDIR",
             help="Look for packages of another platform, such as osx-arm64.",
-            shell_complete=_complete_platforms,
+            shell_complete=complete_platforms,
         ),
         click.option("--offline", is_flag=True, help="Use what the caches have, and no network."),
     ]
