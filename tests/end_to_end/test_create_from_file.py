@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from conda_channel import CondaChannel
 from conda_packages import build_conda_package
 from end_to_end.machine import MINOR, PYTHON, kaa, root
+from local_index import LocalIndex
 from packed_interpreter import conda_subdir, pack_interpreter
 from wheels import build_wheel
-
-if TYPE_CHECKING:
-    from local_index import LocalIndex
 
 pytestmark = pytest.mark.usefixtures("index")
 
@@ -43,6 +40,67 @@ def test_a_requirements_file_and_its_hashes(tmp_path: Path, wheels: Path) -> Non
         answer = kaa("create", "-n", "den", "-f", file.name, PYTHON, "ipykernel", "--dry-run")
         assert answer.code == code, answer.err
     assert "none of the hashes" in answer.err
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_hash_of_a_file_that_is_named(tmp_path: Path, wheels: Path, named: bool) -> None:
+    wheel = wheels / "fur-2.1-py3-none-any.whl"
+    right = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    file = tmp_path / "requirements.txt"
+    place = f"fur @ {wheel.as_uri()}" if named else str(wheel)
+    for digests, code in (([right], 0), (["0" * 64], 6), ([right, "0" * 64], 2)):
+        hashes = " ".join(f"--hash=sha256:{digest}" for digest in digests)
+        file.write_text(f"{place} {hashes}\n", encoding="utf-8")
+        answer = kaa("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+        assert answer.code == code, answer.err
+
+
+def test_an_index_of_a_file_takes_the_place_of_the_default_one(
+    index: LocalIndex, tmp_path: Path
+) -> None:
+    """What is not on it must not be taken from elsewhere, where it may be anybody's."""
+    file = tmp_path / "requirements.txt"
+    with LocalIndex() as other:
+        other.add(build_wheel(tmp_path / "other", "wolf"))
+        file.write_text(f"--index-url {other.url}\nwolf\n", encoding="utf-8")
+        found = kaa("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+        assert found.code == 0, found.err
+        file.write_text(f"--index-url {other.url}\nbear\n", encoding="utf-8")
+        missing = kaa("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+        assert missing.code == 4
+        file.write_text(f"--extra-index-url {other.url}\nbear\nwolf\n", encoding="utf-8")
+        both = kaa("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+        assert both.code == 0, both.err
+    assert not [path for path in index.paths() if "wolf" in path]
+
+
+def test_no_index_but_the_links_of_a_file(index: LocalIndex, tmp_path: Path, wheels: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"--no-index\n-f {wheels.as_uri()}\nbear\n", encoding="utf-8")
+    answer = kaa("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+    assert answer.code == 0, answer.err
+    assert index.requests == []
+
+
+def test_what_of_a_file_does_not_count_is_a_note_of_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("--prefer-binary\nfur\n", encoding="utf-8")
+    arguments = ("create", "-n", "den", "-f", file.name, PYTHON, "--dry-run")
+    (note,) = kaa(*arguments, "--json").json["plan"]["notes"]
+    assert "--prefer-binary" in note
+    assert note in kaa(*arguments).out
+    assert kaa(*arguments, "--quiet").err == ""
+
+
+def test_a_configured_platform_is_that_of_the_plan_and_of_nothing_else(
+    demo: object, tmp_path: Path
+) -> None:
+    (tmp_path / "home" / ".condarc").write_text("subdir: linux-s390x\n", encoding="utf-8")
+    for command in (("create", "-n", "den"), ("install", "-n", "demo")):
+        answer = kaa(*command, "fur", "-y")
+        assert answer.code == 2
+        assert "linux-s390x" in answer.err
+    assert not (root() / "envs" / "den").exists()
 
 
 def test_a_name_is_needed(tmp_path: Path) -> None:

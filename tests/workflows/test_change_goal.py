@@ -9,6 +9,7 @@ from rattler import BuildString, PackageRecord, RepoDataRecord
 
 from kaa.environments.graph import read_graph
 from kaa.model.errors import InvalidSpecError, PackageNotInstalledError, RequestError
+from kaa.model.options import Dependencies, SolveOptions
 from kaa.solver.specs import parse_spec
 from kaa.sources.direct import parse_direct
 from kaa.workflows.goal import check_update, install_goal, is_bare, merged, update_goal
@@ -92,11 +93,20 @@ def test_updating_frees_what_is_named(tmp_path: Path) -> None:
 
 
 def test_an_update_says_what_of() -> None:
-    check_update(["fur"], everything=False, frozen=True)
-    check_update([], everything=True, frozen=False)
-    for arguments in (([], False, False), (["fur"], True, False), ([], True, True)):
+    nothing, frozen = SolveOptions(), SolveOptions(frozen=True)
+    check_update(["fur"], False, frozen)
+    check_update(["fur"], False, SolveOptions(deps=Dependencies.NONE))
+    check_update([], True, nothing)
+    for texts, everything, options in (
+        ([], False, nothing),
+        (["fur"], True, nothing),
+        ([], True, frozen),
+        ([], True, SolveOptions(deps=Dependencies.NONE)),
+        ([], True, SolveOptions(deps=Dependencies.ONLY)),
+        (["fur"], False, SolveOptions(editable=(".",))),
+    ):
         with pytest.raises(RequestError) as caught:
-            check_update(*arguments)
+            check_update(texts, everything, options)
         assert caught.value.hint
 
 

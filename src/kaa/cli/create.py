@@ -101,7 +101,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     from kaa.cli.plan import plan_total, show_plan
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
-    from kaa.cli.text import printable, write_json, write_line, write_note
+    from kaa.cli.text import write_json, write_line
     from kaa.settings.directories import this_layout
     from kaa.workflows.create import carry_out_create, prepare_create
 
@@ -110,8 +110,6 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
         with display(invocation) as progress:
             creation = await stack.enter_async_context(prepare_create(request, layout, progress))
         plan = creation.plan
-        for remark in creation.remarks:
-            write_note(printable(remark))
         chosen = (
             f"-n {plan.name}" if request.prefix is None else f"-p {shlex.quote(str(plan.prefix))}"
         )

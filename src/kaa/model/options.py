@@ -22,7 +22,8 @@ class SolveOptions:
     ``disabled``; ``platform`` a conda subdir; ``overrides`` virtual packages (``__cuda=12.4``);
     ``exclude_newer`` a date (ISO 8601) or an age (``7d``); ``build`` allows to build from source;
     ``frozen`` keeps what is installed as it is; ``editable`` are paths of ``-e``; ``indexes`` and
-    ``find_links`` go before those of the settings.
+    ``find_links`` go before those of the settings; ``default_index`` takes the place of the
+    settings' last one, and ``no_index`` leaves none of the settings' own.
     """
 
     sources: tuple[str, ...] = ()
@@ -37,3 +38,5 @@ class SolveOptions:
     editable: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
+    default_index: str | None = None
+    no_index: bool = False

@@ -49,7 +49,7 @@ from kaa.workflows.goal import (
 )
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.kernel import announce, lend_kernel
-from kaa.workflows.options import question
+from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.reasons import Intent, why_held
 from kaa.workflows.supply import Supply, is_host_python, open_supply
@@ -140,7 +140,7 @@ async def prepare_update(
     Raises what :func:`prepare_install` does, and
     :class:`~kaa.model.errors.PackageNotInstalledError`.
     """
-    check_update(request.specs, request.everything, request.options.frozen)
+    check_update(request.specs, request.everything, request.options)
     current = read_current(layout, request.name, request.prefix)
     graph = read_graph(current.generation)
     goal = update_goal(current.specs, current.records, request.specs, graph)
@@ -216,6 +216,13 @@ async def _prepared(
     given = dict.fromkeys((*request.options.sources, *current.sources))
     options = replace(request.options, sources=tuple(given))
     async with open_supply(layout, options, progress, prefix=current.generation) as supply:
+        platform = platform_of(options, supply.configuration)
+        if is_foreign(platform):
+            raise UnsupportedError(
+                f"packages for {platform} cannot be installed on this machine",
+                cause=f"{supply.configuration.origin('subdir')} says that they are to be for it",
+                hint="take the platform out of there, or install on a machine of this platform",
+            )
         found, direct = await resolve_references(Asked(goal.specs, goal.references), supply.catalog)
         goal = with_references(goal, found[len(goal.specs) :], direct)
         sources = supply.sources(goal.specs)

@@ -22,7 +22,7 @@ from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import resolve_references, with_default_packages
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import package_of, to_download
-from kaa.workflows.options import is_foreign, question
+from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.supply import Supply, open_supply, solve_for
 from kaa.workflows.wish import Wish, check_hashes, locked_specs, read_wish
@@ -70,7 +70,6 @@ class Creation:
     solution: Solution
     supply: Supply
     variables: tuple[tuple[str, str], ...] = ()
-    remarks: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -87,18 +86,19 @@ async def prepare_create(
     prefix = Prefix(_place(request, wish, layout))
     check_path(prefix.path)
     check_absent(prefix)
-    if is_foreign(request.options) and not request.dry_run:
-        raise UnsupportedError(
-            f"an environment for {request.options.platform} cannot be made on this machine",
-            cause="what its packages need to be linked right is on the other machine",
-            hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
-        )
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
     check_writable(prefix.generations)
     # In a thread, because it may have to wait, and Ctrl-C must not have to.
     await asyncio.to_thread(clear_leftovers, layout, prefix)
     async with open_supply(layout, wish.options, progress) as supply:
+        platform = platform_of(wish.options, supply.configuration)
+        if is_foreign(platform) and not request.dry_run:
+            raise UnsupportedError(
+                f"an environment for {platform} cannot be made on this machine",
+                cause="what its packages need to be linked right is on the other machine",
+                hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
+            )
         specs, direct = await resolve_references(wish.asked, supply.catalog)
         if request.default_packages and wish.lock is None:
             specs = with_default_packages(specs, supply.configuration)
@@ -114,7 +114,7 @@ async def prepare_create(
         )
         names = tuple(source.name for source in sources)
         if wish.lock is not None:
-            solution, names = await _locked(wish.lock, wanted, wish.options, supply)
+            solution, names = await _locked(wish.lock, wanted, supply)
             specs = tuple(parse_spec(text) for text in solution.asked)
         else:
             solution = await solve_for(wanted, supply, progress)
@@ -125,10 +125,8 @@ async def prepare_create(
             solution = part_of(solution, named, (), wish.options.deps)
         texts = tuple(spec.text for spec in specs)
         manifest = Manifest(prefix.name, texts, names, request.command, now())
-        plan = _plan(prefix, solution, layout)
-        yield Creation(
-            plan, prefix, manifest, specs, sources, solution, supply, wish.variables, wish.remarks
-        )
+        plan = _plan(prefix, solution, layout, wish.remarks)
+        yield Creation(plan, prefix, manifest, specs, sources, solution, supply, wish.variables)
 
 
 def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
@@ -141,14 +139,15 @@ def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
 
 
 async def _locked(
-    lock: Path, wanted: SolveRequest, options: SolveOptions, supply: Supply
+    lock: Path, wanted: SolveRequest, supply: Supply
 ) -> tuple[Solution, tuple[str, ...]]:
     """Return what a lock file has, as if it had been asked for, and the sources that it is from."""
     from kaa.workflows.from_lock import locked_sources, solution_from_lock
 
     mapping = await supply.catalog.mapping()
     virtual = wanted.virtual_packages
-    solution = solution_from_lock(lock, wanted.platform, virtual, mapping, build=options.build)
+    builds = supply.catalog.builds
+    solution = solution_from_lock(lock, wanted.platform, virtual, mapping, build=builds)
     return replace(solution, asked=locked_specs(solution)), locked_sources(lock)
 
 
@@ -187,7 +186,7 @@ async def carry_out_create(
     return read_info(prefix)
 
 
-def _plan(prefix: Prefix, solution: Solution, layout: Layout) -> Plan:
+def _plan(prefix: Prefix, solution: Solution, layout: Layout, notes: tuple[str, ...]) -> Plan:
     asked = set(solution.asked.values())
     additions = tuple(
         Addition(
@@ -196,4 +195,5 @@ def _plan(prefix: Prefix, solution: Solution, layout: Layout) -> Plan:
         )
         for record in solution.records
     )
-    return Plan(prefix.name, prefix.path, additions, missing_overlay(solution, layout))
+    overlay = missing_overlay(solution, layout)
+    return Plan(prefix.name, prefix.path, additions, overlay, notes=notes)

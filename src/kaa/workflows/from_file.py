@@ -16,7 +16,7 @@ from kaa.formats.requirements_txt import LineKind, expand_variables, read_requir
 from kaa.model.errors import InvalidSpecError, RequestError, UnsupportedError
 from kaa.model.package import PYPI
 from kaa.network.locations import redact_text
-from kaa.settings.configuration import DEFAULT_CHANNELS, load_configuration
+from kaa.settings.configuration import DEFAULT_CHANNELS
 from kaa.solver.specs import Spec, parse_spec
 from kaa.sources.markers import ALWAYS, python_condition
 from kaa.sources.target import target_for
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kaa.formats.environment_yml import EnvironmentFile
     from kaa.formats.requirements_txt import RequirementLine
+    from kaa.model.options import SolveOptions
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
 _PIP = re.compile(r"^(.*::)?pip\b(?![\w.-])")
@@ -41,7 +42,8 @@ class FileRequest:
     ``sources`` are channels and ``pypi`` in order of priority, their variables expanded (so they
     may have credentials in them); ``direct`` are distributions by URL or absolute path, ``name @
     URL`` where the file says the name, and ``editable`` those to be installed editable;
-    ``index_url`` stands in for the default index; ``constraints`` hold for what is in the answer
+    ``index_url`` stands in for the default index, and ``no_index`` says that none of the settings'
+    is to be asked; ``constraints`` hold for what is in the answer
     without asking for it; ``hashes`` are the files allowed (``sha256:digest``) by project in its
     normal form; ``remarks`` say what in the file was not taken into account.
     """
@@ -54,11 +56,23 @@ class FileRequest:
     direct: tuple[str, ...] = ()
     editable: tuple[str, ...] = ()
     index_url: str | None = None
+    no_index: bool = False
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     constraints: tuple[Spec, ...] = ()
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+    def options(self, given: SolveOptions) -> SolveOptions:
+        """Return the options of a command line with what the file says beside them."""
+        return replace(
+            given,
+            sources=given.sources or self.sources,
+            indexes=(*given.indexes, *self.extra_index_urls),
+            find_links=(*given.find_links, *self.find_links),
+            default_index=self.index_url or given.default_index,
+            no_index=self.no_index or given.no_index,
+        )
 
 
 def request_from_file(
@@ -75,6 +89,8 @@ def request_from_file(
     :raises InvalidSpecError: an item is no package spec.
     :raises UnsupportedError: it wants what kaa does not do.
     """
+    if path.suffix == ".lock":
+        raise _is_lock(path)
     if path.suffix == ".txt":
         _refuse_explicit(path)
         collected = _Collection(path.parent, platform, dict(environ))
@@ -100,11 +116,6 @@ def request_from_file(
         platforms=file.platforms,
         remarks=(*file.remarks, *request.remarks),
     )
-
-
-def configured_sources(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the sources of the settings, which come after a file's own."""
-    return load_configuration(environ, only={"channels"}).channels
 
 
 def _sources(
@@ -162,10 +173,15 @@ def _refuse_lock(file: EnvironmentFile, path: Path) -> None:
     if file.dependencies or "version" not in file.unknown:
         return
     if {"environments", "packages"} <= set(file.unknown) or "package" in file.unknown:
-        raise UnsupportedError(
-            f"{path.name} is a lock file, not an environment file",
-            hint="kaa reads pixi.lock's format, from files whose name ends in .lock",
-        )
+        raise _is_lock(path)
+
+
+def _is_lock(path: Path) -> UnsupportedError:
+    return UnsupportedError(
+        f"{path.name} is a lock file, and nothing to be solved for",
+        hint="`kaa create -f` makes an environment of pixi.lock's format (*.lock); to lock anew, "
+        "name the file that it was made of",
+    )
 
 
 class _Collection:
@@ -179,6 +195,7 @@ class _Collection:
         self._direct: list[str] = []
         self._editable: list[str] = []
         self._index_url: str | None = None
+        self._no_index = False
         self._extra: list[str] = []
         self._find_links: list[str] = []
         self._constraints: list[Spec] = []
@@ -201,6 +218,7 @@ class _Collection:
             direct=tuple(dict.fromkeys(self._direct)),
             editable=tuple(dict.fromkeys(self._editable)),
             index_url=self._index_url,
+            no_index=self._no_index,
             extra_index_urls=tuple(dict.fromkeys(self._extra)),
             find_links=tuple(dict.fromkeys(self._find_links)),
             constraints=tuple(self._constraints),
@@ -220,7 +238,7 @@ class _Collection:
                 case LineKind.REQUIREMENT:
                     self._add_requirement(value, line, origin)
                 case LineKind.LOCATION:
-                    self._direct.append(self._located(value))
+                    self._direct.append(_checked(self._located(value), line.hashes, origin))
                 case LineKind.EDITABLE:
                     self._editable.append(self._located(value))
                 case LineKind.FILE | LineKind.CONSTRAINTS:
@@ -246,7 +264,8 @@ class _Collection:
                     f"{origin}: a URL under the condition of a Python version",
                     hint="write the requirement without its marker",
                 )
-            self._direct.append(text.rpartition(" ;")[0].strip() or text)
+            where = text.rpartition(" ;")[0].strip() or text
+            self._direct.append(_checked(where, line.hashes, origin))
             return
         self.specs.append(_conditional(parse_spec(f"{PYPI}::{bare}", origin=origin), condition))
         if line.hashes:
@@ -304,6 +323,9 @@ class _Collection:
             self._constraints.append(_conditional(spec, condition))
 
     def _add_option(self, option: str, origin: str) -> None:
+        if option == "--no-index":
+            self._no_index = True
+            return
         if option.startswith(_HARMLESS):
             self._remarks.append(f"{option} in {origin} is not needed here")
             return
@@ -317,6 +339,19 @@ class _Collection:
         if re.match(r"^[a-z+]{2,}:", value):
             return value
         return str(self._base / Path(value).expanduser())
+
+
+def _checked(place: str, hashes: tuple[str, ...], origin: str) -> str:
+    """Return a direct reference that says the hash of what it leads to (PEP 440)."""
+    if not hashes:
+        return place
+    if len(hashes) > 1:
+        raise UnsupportedError(
+            f"{origin}: {len(hashes)} hashes for one file",
+            hint="leave only the --hash of the file that is meant",
+        )
+    where = place if ":/" in place else Path(place).as_uri()
+    return f"{where}{'&' if '#' in where else '#'}{hashes[0].replace(':', '=', 1)}"
 
 
 def _parsed(text: str, origin: str) -> Requirement:

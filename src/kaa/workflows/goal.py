@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kaa.environments.graph import project_name
 from kaa.model.errors import PackageNotInstalledError, RequestError, SolveError
+from kaa.model.options import Dependencies
 from kaa.model.progress import Phase
 from kaa.solver.request import Solution
 from kaa.solver.solve import attempt, solve
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rattler import RepoDataRecord
 
     from kaa.model.graph import DependencyGraph
+    from kaa.model.options import SolveOptions
     from kaa.model.progress import Progress
     from kaa.solver.request import SolveRequest
     from kaa.sources.direct import DirectReference
@@ -262,15 +264,23 @@ def _installed_name(graph: DependencyGraph, spec: Spec) -> str:
         ) from None
 
 
-def check_update(texts: Sequence[str], everything: bool, frozen: bool) -> None:
+def check_update(texts: Sequence[str], everything: bool, options: SolveOptions) -> None:
     """Raise :class:`RequestError` for an update that says nothing, or two things at once."""
+    if options.editable:
+        raise RequestError(
+            "-e names a project to install, and nothing to update",
+            hint=f"`kaa install -e {options.editable[0]}` installs it, once more if need be",
+        )
     if everything and texts:
         raise RequestError("--all names all packages already", hint="leave out --all or the names")
     if not (everything or texts):
         raise RequestError(
             "nothing was asked for", hint="name at least one package, or add --all for all of them"
         )
-    if everything and frozen:
-        raise RequestError(
-            "--all and --freeze-installed leave nothing to do", hint="give one of them"
-        )
+    for option, is_given in (
+        ("--freeze-installed", options.frozen),
+        ("--no-deps", options.deps is Dependencies.NONE),
+        ("--only-deps", options.deps is Dependencies.ONLY),
+    ):
+        if everything and is_given:
+            raise RequestError(f"--all and {option} exclude each other", hint="give one of them")

@@ -24,13 +24,14 @@ from kaa.model.package import PYPI, channel_url
 from kaa.model.progress import Phase, Silent
 from kaa.model.source import Kind
 from kaa.network.locations import redact
+from kaa.settings.configuration import load_configuration
 from kaa.solver.specs import parse_spec
 from kaa.sources.channels import public_url
 from kaa.sources.identity import known_sha256
-from kaa.sources.target import host_subdir, known_subdir
+from kaa.sources.target import known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
-from kaa.workflows.from_file import FileRequest, configured_sources, request_from_file
-from kaa.workflows.options import question
+from kaa.workflows.from_file import FileRequest, request_from_file
+from kaa.workflows.options import platform_of, question
 from kaa.workflows.supply import open_supply, solve_for
 from kaa.workflows.wish import check_hashes
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from kaa.model.distribution import IndexFile
     from kaa.model.progress import Progress
     from kaa.model.source import Source
+    from kaa.settings.configuration import Configuration
     from kaa.solver.request import Solution, SolveRequest
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
@@ -125,8 +127,9 @@ async def solve_lock(request: LockRequest, layout: Layout, progress: Progress) -
     :raises SolveError: there is no answer on a platform, which is named.
     :raises SourceError: a source cannot be read.
     """
-    platforms = _platforms(request)
-    files = {platform: _read(request, platform) for platform in platforms}
+    configuration = load_configuration(os.environ, only={"channels", "subdir"})
+    platforms = _platforms(request, configuration)
+    files = {platform: _read(request, platform, configuration) for platform in platforms}
     options = _options(request, files[platforms[0]])
     async with open_supply(layout, options, progress) as supply:
         parts = [
@@ -153,27 +156,28 @@ async def solve_lock(request: LockRequest, layout: Layout, progress: Progress) -
     return Lock(environment, tuple(summaries), tuple(dict.fromkeys(remarks)))
 
 
-def _platforms(request: LockRequest) -> tuple[str, ...]:
+def _platforms(request: LockRequest, configuration: Configuration) -> tuple[str, ...]:
     if not request.specs and request.file is None:
         raise RequestError(
             "nothing was asked for",
             hint="name packages, or a file: `kaa lock -f environment.yml`",
         )
     platforms = request.platforms
+    usual = platform_of(request.options, configuration)
     if not platforms and request.file is not None:
-        platforms = _from_file(request.file, host_subdir()).platforms
-    platforms = tuple(sorted(set(platforms))) or (host_subdir(),)
+        platforms = _from_file(request.file, usual, configuration).platforms
+    platforms = tuple(sorted(set(platforms))) or (usual,)
     for platform in platforms:
         known_subdir(platform)
     return platforms
 
 
-def _read(request: LockRequest, platform: str) -> FileRequest | None:
-    return None if request.file is None else _from_file(request.file, platform)
+def _read(request: LockRequest, platform: str, configuration: Configuration) -> FileRequest | None:
+    return None if request.file is None else _from_file(request.file, platform, configuration)
 
 
-def _from_file(path: Path, platform: str) -> FileRequest:
-    file = request_from_file(path, platform, os.environ, configured_sources(os.environ))
+def _from_file(path: Path, platform: str, configuration: Configuration) -> FileRequest:
+    file = request_from_file(path, platform, os.environ, configuration.channels)
     if file.editable or file.direct:
         what = (*file.editable, *file.direct)[0]
         raise UnsupportedError(
@@ -191,15 +195,7 @@ def _options(request: LockRequest, file: FileRequest | None) -> SolveOptions:
             "a lock is of whole environments",
             hint="leave out --no-deps, --only-deps, --freeze-installed and -e",
         )
-    if file is None:
-        return options
-    indexes = ([file.index_url] if file.index_url else []) + list(file.extra_index_urls)
-    return replace(
-        options,
-        sources=options.sources or file.sources,
-        indexes=(*options.indexes, *indexes),
-        find_links=(*options.find_links, *file.find_links),
-    )
+    return options if file is None else file.options(options)
 
 
 def _part(

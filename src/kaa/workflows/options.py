@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kaa.sources.direct_distribution import DirectDistribution
 
 _AGE = re.compile(r"(\d+)\s*(h|d|w)\w*")
+_EMULATED = {"osx-arm64": "osx-64", "win-arm64": "win-64"}
+"""Which other platform's programs a platform runs as well."""
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -50,8 +52,7 @@ def question(
     priority = configuration.channel_priority
     pinned = configuration.origin("pinned") or "the settings"
     pins += tuple(parse_spec(text, f"pinned in {pinned}") for text in configuration.pinned)
-    platform = options.platform or configuration.subdir or host_subdir()
-    known_subdir(platform)
+    platform = platform_of(options, configuration)
     overrides = dict(parse_override(text) for text in options.overrides)
     return SolveRequest(
         specs,
@@ -68,9 +69,20 @@ def question(
     )
 
 
-def is_foreign(options: SolveOptions) -> bool:
-    """Say whether the answer is for another platform than this machine's."""
-    return options.platform is not None and options.platform != host_subdir()
+def platform_of(options: SolveOptions, configuration: Configuration) -> str:
+    """Return the conda subdir that is asked for, in the settings if need be, or this machine's.
+
+    Raises :class:`RequestError` for one that there is not.
+    """
+    platform = options.platform or configuration.subdir or host_subdir()
+    known_subdir(platform)
+    return platform
+
+
+def is_foreign(platform: str) -> bool:
+    """Say whether packages of a platform (a conda subdir) cannot be installed on this machine."""
+    host = host_subdir()
+    return platform not in (host, _EMULATED.get(host))
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -78,11 +90,11 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     age = _AGE.fullmatch(text.strip())
-    if age:
-        return datetime.now(timezone.utc) - int(age[1]) * _UNITS[age[2]]
     try:
+        if age:
+            return datetime.now(timezone.utc) - int(age[1]) * _UNITS[age[2]]
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise RequestError(
             f"{text!r} is neither a date nor an age",
             hint="examples: `--exclude-newer 2026-03-01`, `--exclude-newer 2026-03-01T12:00:00Z`, "

@@ -12,7 +12,7 @@ from kaa.solver.request import SolveRequest
 from kaa.sources.conda import CondaChannels
 from kaa.sources.part import Names, OwnNames
 from kaa.sources.project_names import ProjectNames
-from kaa.sources.target import host_subdir, known_subdir
+from kaa.workflows.options import platform_of
 from kaa.workflows.reachability import while_reachable
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ async def survey_sources(supply: Supply, spec: Spec, options: SolveOptions) -> P
     Raises :class:`~kaa.model.errors.RequestError` for a source or a platform that makes no sense,
     and :class:`~kaa.model.errors.SourceError` when a channel cannot be read.
     """
-    platform = options.platform or host_subdir()
-    known_subdir(platform)
+    platform = platform_of(options, supply.configuration)
     sources = supply.sources([spec])
     if spec.source is not None:
         one = SolveRequest((), sources, platform).source(spec.source)

@@ -94,7 +94,9 @@ async def open_supply(
         configuration = replace(configuration, offline=True)
     settings = load_settings(os.environ, configuration=configuration)
     settings = replace(settings, offline=settings.offline or configuration.offline)
-    settings = with_indexes(settings, options.indexes)
+    settings = with_indexes(
+        settings, options.indexes, default=options.default_index, no_index=options.no_index
+    )
     links = (*map(as_url, options.find_links), *settings.find_links)
     settings = replace(settings, find_links=tuple(dict.fromkeys(links)))
     chosen = resolve_sources(options.sources or sources or configuration.channels, configuration)

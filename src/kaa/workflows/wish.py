@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import RequestError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kaa.model.options import SolveOptions
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
-
-LOCKS = (".lock",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,11 @@ class Wish:
     lock: Path | None = None
 
 
+def is_lock(file: Path) -> bool:
+    """Say whether a file is a lock file, going by its name."""
+    return file.suffix == ".lock"
+
+
 def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) -> Wish:
     """Return what ``texts`` (specs, URLs, paths) and ``file`` ask for.
 
@@ -50,7 +53,7 @@ def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) 
     :class:`~kaa.model.errors.RequestError` for what makes no sense, and when nothing is asked for.
     """
     asked = read_asked(texts, options.editable)
-    if file is not None and file.suffix in LOCKS:
+    if file is not None and is_lock(file):
         if asked.specs or asked.references:
             raise RequestError(
                 f"{file.name} has the whole answer, and there are specs beside it",
@@ -82,21 +85,18 @@ def _check_locked(options: SolveOptions, file: Path) -> None:
 
 
 def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
-    from kaa.sources.target import host_subdir
-    from kaa.workflows.from_file import configured_sources, request_from_file
+    # What reads files takes its time to import, and most often there is none.
+    from kaa.settings.configuration import load_configuration
+    from kaa.workflows.from_file import request_from_file
+    from kaa.workflows.options import platform_of
 
-    platform = options.platform or host_subdir()
-    file = request_from_file(path, platform, os.environ, configured_sources(os.environ))
+    configuration = load_configuration(os.environ, only={"channels", "subdir"})
+    platform = platform_of(options, configuration)
+    file = request_from_file(path, platform, os.environ, configuration.channels)
     more = read_asked(file.direct, file.editable)
-    indexes = (file.index_url, *file.extra_index_urls)
     return Wish(
         Asked((*file.specs, *asked.specs), (*more.references, *asked.references)),
-        replace(
-            options,
-            sources=options.sources or file.sources,
-            indexes=(*options.indexes, *(index for index in indexes if index)),
-            find_links=(*options.find_links, *file.find_links),
-        ),
+        file.options(options),
         file.name,
         file.constraints,
         file.variables,
