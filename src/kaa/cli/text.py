@@ -51,6 +51,8 @@ def aligned(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) 
 
 def printable(text: str) -> str:
     """Return the text without what could steer a terminal: an index may have written it."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() or character == "\n" else f"\\x{ord(character):02x}"
         for character in text

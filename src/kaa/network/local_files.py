@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from kaa.model.errors import SourceUnreachableError
 
@@ -15,10 +16,12 @@ def is_local(url: str) -> bool:
 
 def local_path(url: str) -> Path:
     """Return the path that a ``file:`` URL (RFC 8089) names."""
-    from urllib.request import url2pathname
-
     parts = urlsplit(url)
     host = f"//{parts.netloc}" if parts.netloc not in {"", "localhost"} else ""
+    if os.name != "nt":
+        return Path(unquote(host + parts.path))
+    from urllib.request import url2pathname  # 7 ms, for what is one function call elsewhere
+
     return Path(url2pathname(host + parts.path))
 
 

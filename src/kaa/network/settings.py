@@ -8,6 +8,7 @@ of kaa and conda.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kaa.network.locations import Credentials, as_url, redact, split_credentials
@@ -196,6 +197,7 @@ def _merges(uv: Mapping[str, Any]) -> bool:
     return not uv.get("indexes")
 
 
+@lru_cache(maxsize=1)
 def _default_index_url() -> str:
     from urllib.parse import urljoin
 

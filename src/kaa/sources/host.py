@@ -7,6 +7,7 @@ changes.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import subprocess
@@ -30,15 +31,16 @@ if TYPE_CHECKING:
 OLDEST = (3, 8)
 """The oldest Python that environments are made with: the oldest that ipykernel still runs on."""
 _QUESTION = """
-import json, platform, sys, sysconfig
-print(json.dumps({
-    "version": platform.python_version(),
-    "implementation": platform.python_implementation(),
-    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+import sys
+print(ascii({
+    "version": sys.version.split()[0],
+    "implementation": sys.implementation.name,
+    "free_threaded": "free-threading" in sys.version,
     "executable": getattr(sys, "_base_executable", None) or sys.executable,
     "prefix": sys.base_prefix,
 }))
 """
+# Of sys alone: what else is imported there takes as long as the interpreter itself.
 _KEYS = frozenset({"version", "implementation", "free_threaded", "executable", "prefix"})
 _NOT_NOW: dict[str, Any] = {}
 """The answer of an interpreter that did not come to give one: it is asked again next time."""
@@ -107,12 +109,12 @@ def _ask(path: str) -> dict[str, Any] | None:
             text=True,
             start_new_session=True,  # Ctrl-C is for kaa
         )
-        answer = json.loads(process.stdout)
+        answer = ast.literal_eval(process.stdout.strip())
     except (OSError, subprocess.TimeoutExpired):
         return _NOT_NOW
     except subprocess.CalledProcessError as error:
         return _NOT_NOW if error.returncode < 0 else None  # a signal's end is no answer
-    except ValueError:
+    except (ValueError, SyntaxError):
         return None
     return answer if isinstance(answer, dict) and answer.keys() >= _KEYS else None
 
@@ -127,7 +129,7 @@ def _mark(remembered: Any) -> list[int] | None:
 
 
 def _usable(answer: dict[str, Any] | None) -> HostPython | None:
-    if not answer or answer["implementation"] != "CPython" or answer["free_threaded"]:
+    if not answer or answer["implementation"] != "cpython" or answer["free_threaded"]:
         return None
     version: str = answer["version"]
     if not version.replace(".", "").isdigit() or _numbers(version)[:2] < OLDEST:

@@ -192,7 +192,9 @@ def _lifetime(directives: Mapping[str, str], headers: Mapping[str, str], *, abse
 
 
 def _decode(line: bytes) -> Release:
-    version, files = json.loads(line)
+    import orjson
+
+    version, files = orjson.loads(line)
     return Release(version, tuple(_index_file(*raw) for raw in files))
 
 

@@ -136,12 +136,18 @@ def _order(rank: int, file: IndexFile) -> tuple[int, list[int], str]:
 def _python_allows(requires_python: str | None, target: Target, minor: str) -> bool:
     if not requires_python:
         return True
+    return _allows(requires_python, target.pythons, minor)
+
+
+@lru_cache(maxsize=4096)
+def _allows(requires_python: str, pythons: tuple[str, ...], minor: str) -> bool:
+    # Thousands of files have a few dozen values of it.
     specifiers = _specifiers(requires_python)
     if specifiers is None:
         return True
     return any(
         specifiers.contains(full, prereleases=True)
-        for full in target.pythons
+        for full in pythons
         if full.startswith(f"{minor}.")
     )
 
