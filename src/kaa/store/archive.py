@@ -14,6 +14,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -21,7 +22,7 @@ from typing import IO, TYPE_CHECKING
 from kaa.model.errors import UnsafeArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _BLOCK = 1 << 20
 _O_BINARY: int = getattr(os, "O_BINARY", 0)
@@ -36,17 +37,20 @@ _DAMAGES = (
 )
 
 
-def extract_package(archive: Path, target: Path) -> None:
+def extract_package(
+    archive: Path, target: Path, halted: Callable[[], bool] = lambda: False
+) -> None:
     """Extract ``archive`` into the empty directory ``target``.
 
     Files get the mode 755 or 644, because environments share them, and keep their time of
-    modification, by which bytecode is valid.
+    modification, by which bytecode is valid. Now and then ``halted`` may say that the package is
+    not wanted any more.
 
     Raises :class:`UnsafeArchiveError` for an archive that is damaged, that lacks a file which it
-    lists, or that would put something outside of the environment; ``OSError`` is the caller's to
-    explain.
+    lists, or that would put something outside of the environment, and
+    :class:`concurrent.futures.CancelledError` when halted; ``OSError`` is the caller's to explain.
     """
-    unpacking = _Unpacking(target, archive.name)
+    unpacking = _Unpacking(target, archive.name, halted)
     try:
         with ExitStack() as stack:
             for stream in _tars(archive, stack):
@@ -116,15 +120,17 @@ class _Unpacking:
     ``files`` has links, too; all paths are relative to the package, with slashes.
     """
 
-    def __init__(self, target: Path, name: str) -> None:
+    def __init__(self, target: Path, name: str, halted: Callable[[], bool]) -> None:
         self.files: set[str] = set()
         self.links: set[str] = set()
         self.directories: set[str] = {""}
         self._root = str(target)
         self._name = name
+        self._halted = halted
 
     def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Write a member. Raises :class:`UnsafeArchiveError` and ``OSError``."""
+        """Write a member. Raises what :func:`extract_package` does."""
+        self._go_on()
         path = self._path(member.name)
         if member.isdir():
             self._make(path)
@@ -143,6 +149,10 @@ class _Unpacking:
         else:
             raise _unsafe(self._name, f"{path} is neither a file nor a link nor a directory")
         self.files.add(path)
+
+    def _go_on(self) -> None:
+        if self._halted():
+            raise CancelledError
 
     def _path(self, name: str) -> str:
         parts = [part for part in name.split("/") if part not in {"", "."}]
@@ -188,6 +198,7 @@ class _Unpacking:
         descriptor = os.open(place, flags, mode)
         try:
             while block := content.read(_BLOCK):
+                self._go_on()
                 view = memoryview(block)
                 while view:
                     view = view[os.write(descriptor, view) :]

@@ -16,13 +16,14 @@ import os
 import struct
 import zipfile
 import zlib
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import UnsafeArchiveError
 from kaa.store.wheel import SCRIPTS, SITE_PACKAGES, Member, Wheel, read_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -58,19 +59,22 @@ def convert_wheel(
     target: Path,
     index: dict[str, Any],
     extra_dist_info: Mapping[str, bytes] | None = None,
+    halted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Unpack the wheel at ``wheel_path`` into the new directory ``target``.
 
     ``filename`` is the wheel's own name (the file may be called otherwise), ``index`` the content
     of ``info/index.json``; ``extra_dist_info`` are files to be added to ``*.dist-info``, such as
-    ``direct_url.json`` (PEP 610). Raises :class:`UnsafeArchiveError` for archives that are damaged
-    or that would write elsewhere; ``OSError`` is the caller's to explain.
+    ``direct_url.json`` (PEP 610). Between two files ``halted`` may say that the wheel is not wanted
+    any more. Raises :class:`UnsafeArchiveError` for archives that are damaged or that would write
+    elsewhere, and :class:`concurrent.futures.CancelledError` when halted; ``OSError`` is the
+    caller's to explain.
     """
     try:
         with zipfile.ZipFile(wheel_path) as archive:
             wheel = read_wheel(archive, filename)
             with wheel_path.open("rb") as file, _mapped(file.fileno()) as data:
-                entries = _write_members(wheel, data, target, filename)
+                entries = _write_members(wheel, data, target, filename, halted)
     except _DAMAGES as error:
         raise UnsafeArchiveError(
             f"the wheel {filename} is damaged",
@@ -87,12 +91,14 @@ def _mapped(descriptor: int) -> mmap.mmap:
 
 
 def _write_members(
-    wheel: Wheel, data: mmap.mmap, target: Path, filename: str
+    wheel: Wheel, data: mmap.mmap, target: Path, filename: str, halted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
     root = str(target)
     made: set[str] = set()
     entries = []
     for member in wheel.members:
+        if halted():
+            raise CancelledError
         content = _read(member, data, filename)
         entry: dict[str, Any] = {"_path": member.path, "path_type": "hardlink"}
         if member.script:

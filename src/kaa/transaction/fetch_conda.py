@@ -34,7 +34,7 @@ from kaa.store.archive import extract_package
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry, write_origin
 from kaa.transaction.cached import entry_of, hash_of, is_cached
-from kaa.transaction.fetch_queue import Job, run_jobs
+from kaa.transaction.fetch_queue import Job, in_pool, run_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,15 +144,20 @@ async def _fetch(
     try:
         async with slots:
             sha256 = await _download(record, url, archive, client, progress)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(pool, _extract, archive, record, sha256, layout)
+        await in_pool(pool, lambda halted: _extract(archive, record, sha256, layout, halted))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _extract(archive: Path, record: RepoDataRecord, sha256: str, layout: Layout) -> None:
+def _extract(
+    archive: Path,
+    record: RepoDataRecord,
+    sha256: str,
+    layout: Layout,
+    halted: Callable[[], bool],
+) -> None:
     with writing(layout.packages), new_entry(layout, entry_of(record), sha256) as target:
-        extract_package(archive, target)
+        extract_package(archive, target, halted)
         _check_index(target, record)
         write_origin(target, _origin(record, sha256))
     archive.unlink(missing_ok=True)  # here, because a large one takes the event loop's time

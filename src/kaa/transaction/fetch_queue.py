@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,18 @@ class Job:
 
     size: int
     run: Callable[[asyncio.Semaphore, ThreadPoolExecutor], Awaitable[None]]
+
+
+async def in_pool(pool: ThreadPoolExecutor, work: Callable[[Callable[[], bool]], None]) -> None:
+    """Run ``work`` in a thread; what it is given says whether the job was cancelled meanwhile.
+
+    A large package takes long to be unpacked, and nobody wants to wait for that after Ctrl-C.
+    """
+    halt = threading.Event()
+    try:
+        await asyncio.get_running_loop().run_in_executor(pool, work, halt.is_set)
+    finally:
+        halt.set()
 
 
 async def run_jobs(jobs: Iterable[Job], progress: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import secrets
@@ -17,9 +16,10 @@ from kaa.store.convert import convert_wheel
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry
 from kaa.transaction.cached import entry_of, hash_of, is_cached
-from kaa.transaction.fetch_queue import Job
+from kaa.transaction.fetch_queue import Job, in_pool
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
@@ -85,9 +85,8 @@ async def _build(
 ) -> None:
     builder = builds.builder()
     wheel = await builder.wheel(source, await builder.python_for(builds.python))
-    loop = asyncio.get_running_loop()
     # The wheel stays: it is the builder's, for other environments.
-    await loop.run_in_executor(pool, _convert, wheel, record, wheel.name, layout, extra)
+    await in_pool(pool, lambda halted: _convert(wheel, record, wheel.name, layout, extra, halted))
 
 
 async def _fetch(
@@ -116,8 +115,9 @@ async def _fetch(
                     size=file.size,
                     advance=lambda amount: progress.advance(Phase.DOWNLOAD, amount, file.filename),
                 )
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(pool, _convert_own, wheel, record, file.filename, layout, extra)
+        await in_pool(
+            pool, lambda halted: _convert_own(wheel, record, file.filename, layout, extra, halted)
+        )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -139,9 +139,10 @@ def _convert_own(
     filename: str,
     layout: Layout,
     extra: Mapping[str, bytes],
+    halted: Callable[[], bool],
 ) -> None:
     try:
-        _convert(wheel, record, filename, layout, extra)
+        _convert(wheel, record, filename, layout, extra, halted)
     finally:
         wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
 
@@ -152,6 +153,7 @@ def _convert(
     filename: str,
     layout: Layout,
     extra: Mapping[str, bytes],
+    halted: Callable[[], bool],
 ) -> None:
     index = {
         "name": record.name.normalized,
@@ -167,4 +169,4 @@ def _convert(
         writing(layout.packages),
         new_entry(layout, entry_of(record), sha256) as target,
     ):
-        convert_wheel(wheel, filename, target, index, extra)
+        convert_wheel(wheel, filename, target, index, extra, halted)
