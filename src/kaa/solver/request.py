@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kaa.model.source import Kind, Priority, Source
+from kaa.network.locations import redact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -59,8 +60,9 @@ class SolveRequest:
 
     def source(self, text: str) -> Source | None:
         """Return the source that a spec's ``text::`` names, None when it is not among them."""
+        public = redact(text).rstrip("/")
         for source in self.sources:
-            if text == source.name or text.rstrip("/") in {url.rstrip("/") for url in source.urls}:
+            if text == source.name or public in {redact(url).rstrip("/") for url in source.urls}:
                 return source
         ends = f"/{text.strip('/')}/"
         return next((s for s in self.sources if any(url.endswith(ends) for url in s.urls)), None)

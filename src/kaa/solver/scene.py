@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from kaa.model.errors import ConflictError, InvalidSpecError, NoInterpreterError
 from kaa.model.package import PYPI, channel_url
 from kaa.model.source import Kind, Priority
+from kaa.network.locations import redact
 from kaa.sources.conda import CondaChannels
 from kaa.sources.host import OLDEST
 from kaa.sources.part import Names, OwnNames, Part, extra_name
@@ -80,6 +82,7 @@ async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
     :class:`NoInterpreterError` when no Python is as asked for, and
     :class:`~kaa.model.errors.RequestError` for a spec that names a source nobody knows.
     """
+    request = _named(request)
     channels = CondaChannels(catalog.gateway, request.channels, request.platform)
     channel_names = await channels.names()
     index = request.has_index
@@ -106,6 +109,39 @@ async def survey(request: SolveRequest, catalog: Catalog) -> Scene:
         pythons = await _pythons_of_channels(request, channels)
     first = await _first_channels(request, channels) if request.loosened else ()
     return Scene(request, channels, channel_names, names, part, roots, pins, pythons, hosts, first)
+
+
+async def plain_scene(request: SolveRequest, catalog: Catalog) -> Scene | None:
+    """Return the scene of a request for packages that the first channels have, by their names.
+
+    Nothing more than that need be known of it as long as there is an answer. None for any other
+    request, and for one that the channels may not have everything for.
+    """
+    beside = request.pins or request.installed or request.direct or request.loosened
+    if beside or request.priority is Priority.DISABLED or not request.channels:
+        return None
+    if any(spec.source or spec.extras for spec in request.specs):
+        return None
+    first = itertools.takewhile(lambda source: source.kind is Kind.CONDA, request.sources)
+    before = tuple(first)
+    names = {spec.name for spec in request.specs if not spec.name.startswith("__")}
+    channels = CondaChannels(catalog.gateway, request.channels, request.platform)
+    if not before or not await channels.have({*names, "python"}, before):
+        return None
+    roots = tuple(_root(spec, spec.name, None, request) for spec in request.specs)
+    return Scene(request, channels, frozenset(names), OwnNames(), None, roots, (), (), None)
+
+
+def _named(request: SolveRequest) -> SolveRequest:
+    """Return the request with sources called by name in its specs: a URL may have credentials."""
+
+    def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
+        return tuple(
+            spec if spec.source is None else replace(spec, source=_source(spec, request).name)
+            for spec in specs
+        )
+
+    return replace(request, specs=named(request.specs), pins=named(request.pins))
 
 
 async def _first_channels(request: SolveRequest, channels: CondaChannels) -> tuple[str, ...]:
@@ -168,10 +204,11 @@ def _source(spec: Spec, request: SolveRequest) -> Source:
     source = request.source(spec.source)
     if source is None:
         known = ", ".join(f"`{source.name}`" for source in request.sources)
+        named = redact(spec.source)
         raise InvalidSpecError(
-            f"{spec.text!r} names the source {spec.source!r}, which is not among the sources",
+            f"{spec.text!r} names the source {named!r}, which is not among the sources",
             cause=f"these are: {known}",
-            hint=f"add `-c {spec.source}`, or ask for `{spec.name}`",
+            hint=f"add `-c {named}`, or ask for `{spec.name}`",
         )
     return source
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import NoAnswerError, SolveError
 from kaa.model.source import Kind, Priority
+from kaa.network.locations import redact, redact_text
 from kaa.solver.request import Catalog, Solution, SolveRequest
-from kaa.solver.scene import NEVER, Scene, survey
+from kaa.solver.scene import NEVER, Scene, plain_scene, survey
 from kaa.sources.host import HostSource
 from kaa.sources.part import split_extra_name
 from kaa.sources.pypi import PyPISource
@@ -96,6 +97,11 @@ async def _loosen(request: SolveRequest, first: Refusal, catalog: Catalog) -> So
 
 
 async def _attempt(request: SolveRequest, catalog: Catalog) -> Solution | Refusal:
+    plain = await plain_scene(request, catalog)
+    if plain is not None:
+        answer = await _solve_for(plain, catalog, ())
+        if isinstance(answer, Solution):
+            return answer
     scene = await survey(request, catalog)
     if scene.part is None:
         return await _solve_for(scene, catalog, ())
@@ -258,7 +264,7 @@ async def _ask(
             return scene.channels.accepted(await solving), ""
         return scene.channels.accepted(await _while_it_moves(solving, source)), ""
     except SolverError as error:
-        return None, str(error)
+        return None, redact_text(str(error))  # it says the channels that were asked for
     except GatewayError as error:
         failure = source.failure if source is not None else None
         raise failure or await scene.channels.failure(error) from None
@@ -275,7 +281,7 @@ def _installed(scene: Scene) -> list[RepoDataRecord]:
 
     rattler 0.28 keeps such a record although a spec names another channel.
     """
-    wanted = {root.name: root.channel for root in scene.roots if root.channel}
+    wanted = {root.name: redact(root.channel) for root in scene.roots if root.channel}
     return [
         record
         for record in scene.request.installed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kaa.model.errors import InvalidSpecError
 from kaa.model.package import PYPI
+from kaa.network.locations import redact_text
 from kaa.sources.versions import is_pre_release, version_spec
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ _EXAMPLES = (
 class Spec:
     """One thing asked for.
 
-    ``text`` is what was typed; ``name`` in small letters, as typed; ``version`` a conda version
-    spec, ``*`` for any, as PEP 440 means what was typed where it is a requirement, and
-    ``conda_version`` the same as conda means it; ``extras`` are normalised; ``build`` is a build
-    string, glob or regular expression; ``brackets`` are other fields of a match spec, as typed;
-    ``source`` is whom it has to come from, None for whoever has it; ``pre_releases`` says that the
-    spec names one, which allows them (PEP 440); ``origin`` says who wants it.
+    ``text`` is what was typed, without credentials; ``name`` in small letters, as typed;
+    ``version`` a conda version spec, ``*`` for any, as PEP 440 means what was typed where it is a
+    requirement, and ``conda_version`` the same as conda means it; ``extras`` are normalised;
+    ``build`` is a build string, glob or regular expression; ``brackets`` are other fields of a
+    match spec, as typed; ``source`` is whom it has to come from, as typed, None for whoever has
+    it; ``pre_releases`` says that the spec names one, which allows them (PEP 440); ``origin`` says
+    who wants it.
     """
 
     text: str
@@ -74,8 +76,8 @@ def parse_spec(text: str, origin: str = YOU_ASKED) -> Spec:
 
     Raises :class:`InvalidSpecError` for what is neither form.
     """
-    stripped = text.strip()
-    source, rest = _split_source(stripped)
+    source, rest = _split_source(text.strip())
+    text = redact_text(text)  # it is written down and shown; the source keeps what it needs
     requirement = _requirement(rest)
     if requirement is not None:
         return _from_requirement(text, requirement, source, origin)
