@@ -22,7 +22,7 @@ from kaa.sources.channels import public_url
 from kaa.sources.incomplete_channel import IncompleteChannel, Place, unpacked_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from rattler import Channel, Client, Gateway, MultiSource, RepoDataRecord, Subdir
@@ -113,6 +113,25 @@ class CondaChannels:
             for task in tasks:
                 task.cancel()
         return frozenset().union(*found)
+
+    async def have(self, names: Collection[str], sources: Sequence[Source]) -> bool:
+        """Say whether it is certain that ``sources`` have packages of all ``names``.
+
+        That takes milliseconds where all the names of a large channel take a tenth of a second.
+        What cannot be read is no error here: whoever asks for more will say what is wrong with it.
+        """
+        from rattler.exceptions import GatewayError
+
+        try:
+            found = await self.gateway.query(
+                [self.rattler_source(source) for source in sources],
+                self.subdirs,
+                list(names),
+                recursive=False,
+            )
+        except GatewayError:
+            return False
+        return set(names) <= {record.name.normalized for records in found for record in records}
 
     async def records(self, spec: str) -> list[RepoDataRecord]:
         """Return the records that match ``spec`` (a match spec), in the channels' order.
