@@ -36,11 +36,21 @@ _FILES = 3000
 """Of the slow package: enough for half a second of unpacking, and as much of linking."""
 
 
+def wheel_of(files: int, directory: Path) -> Path:
+    # Files below etc are copied instead of linked, which takes longer.
+    data = {f"data/etc/slow/{number}.txt": f"{number}" for number in range(files)}
+    return build_wheel(directory, "slow", data=data)
+
+
 @pytest.fixture(scope="session")
 def slow_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Files below etc are copied instead of linked, which takes longer.
-    data = {f"data/etc/slow/{number}.txt": f"{number}" for number in range(_FILES)}
-    return build_wheel(tmp_path_factory.mktemp("slow"), "slow", data=data)
+    return wheel_of(_FILES, tmp_path_factory.mktemp("slow"))
+
+
+@pytest.fixture
+def wheel_for(slow_wheel: Path, tmp_path: Path) -> Callable[[Stage], Path]:
+    """The slow package for a stage: a small one where something else makes the stage last."""
+    return lambda stage: slow_wheel if stage.files == _FILES else wheel_of(stage.files, tmp_path)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Stage:
 
     prepare: Callable[[LocalIndex], None]
     begun: Callable[[LocalIndex], bool]
+    files: int = 30
 
 
 def _converting(_index: LocalIndex) -> bool:
@@ -71,8 +82,8 @@ STAGES = {
         lambda index: index.fail("/files/bear*.whl", Fault(hang=60)),
         lambda index: "/files/bear-1.0-py3-none-any.whl" in index.paths(),
     ),
-    "conversion": Stage(lambda index: None, _converting),
-    "link": Stage(lambda index: None, _linking),
+    "conversion": Stage(lambda index: None, _converting, _FILES),
+    "link": Stage(lambda index: None, _linking, _FILES),
 }
 
 
@@ -112,9 +123,12 @@ def interrupt(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
 def test_nothing_is_left_of_what_was_interrupted(
-    index: LocalIndex, slow_wheel: Path, stage: Stage, number: signal.Signals
+    index: LocalIndex,
+    wheel_for: Callable[[Stage], Path],
+    stage: Stage,
+    number: signal.Signals,
 ) -> None:
-    index.add(slow_wheel)
+    index.add(wheel_for(stage))
     before = state()
     code, _, err = interrupt(index, stage, number)
     assert code == 130
@@ -126,9 +140,10 @@ def test_nothing_is_left_of_what_was_interrupted(
     assert not (root() / "envs" / ".kaa").exists()
 
 
-def test_an_interruption_as_json(index: LocalIndex, slow_wheel: Path) -> None:
-    index.add(slow_wheel)
-    code, out, err = interrupt(index, STAGES["download"], signal.SIGINT, "--json")
+def test_an_interruption_as_json(index: LocalIndex, wheel_for: Callable[[Stage], Path]) -> None:
+    stage = STAGES["download"]
+    index.add(wheel_for(stage))
+    code, out, err = interrupt(index, stage, signal.SIGINT, "--json")
     assert code == 130
     assert '"error": "AbortedError"' in out and '"exit_code": 130' in out
     assert err == ""
@@ -136,9 +151,9 @@ def test_an_interruption_as_json(index: LocalIndex, slow_wheel: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
 def test_a_kill_leaves_nothing_that_the_next_create_does_not_clear(
-    index: LocalIndex, slow_wheel: Path, stage: Stage
+    index: LocalIndex, wheel_for: Callable[[Stage], Path], stage: Stage
 ) -> None:
-    index.add(slow_wheel)
+    index.add(wheel_for(stage))
     code, _, _ = interrupt(index, stage, signal.SIGKILL)
     assert code == -signal.SIGKILL
     index.heal()
@@ -148,18 +163,17 @@ def test_a_kill_leaves_nothing_that_the_next_create_does_not_clear(
     again = kaa("create", "-n", "demo", PYTHON, "bear", "slow", "-y")
     assert again.code == 0, again.err
     assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
-    assert len(names(root() / "envs" / "demo" / "etc" / "slow")) == _FILES
+    assert len(names(root() / "envs" / "demo" / "etc" / "slow")) == stage.files
     assert unfinished() == []
     assert names(root() / "envs" / ".kaa" / "demo") == ["1"]
     assert list(below(root() / "cache" / "wheels")) == []
     assert list((root() / "locks").glob("run-*")) == []
 
 
-def test_what_others_are_at_work_on_is_not_cleared(index: LocalIndex, slow_wheel: Path) -> None:
-    index.add(slow_wheel)
+def test_what_others_are_at_work_on_is_not_cleared(index: LocalIndex) -> None:
     index.fail("/files/bear*.whl", Fault(hang=60))
     working = subprocess.Popen(
-        [*KAA, "create", "-n", "demo", PYTHON, "slow", "bear", "-y", "-q"],
+        [*KAA, "create", "-n", "demo", PYTHON, "bear", "-y", "-q"],
         env={**os.environ, "UV_HTTP_TIMEOUT": "60"},
     )
     try:
@@ -180,12 +194,14 @@ def test_what_others_are_at_work_on_is_not_cleared(index: LocalIndex, slow_wheel
     assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
 
 
-def test_an_interruption_while_the_kernel_is_prepared(index: LocalIndex, slow_wheel: Path) -> None:
-    index.add(slow_wheel)
+def test_an_interruption_while_the_kernel_is_prepared(
+    index: LocalIndex, wheel_for: Callable[[Stage], Path]
+) -> None:
     stage = Stage(
         lambda index: index.fail("/simple/ipykernel/", Fault(hang=60)),
         lambda index: "/simple/ipykernel/" in index.paths(),
     )
+    index.add(wheel_for(stage))
     code, _, err = interrupt(index, stage, signal.SIGINT)
     assert code == 130
     assert "interrupted; demo is complete" in err and "hint:" in err
@@ -199,24 +215,23 @@ def test_an_interruption_while_the_kernel_is_prepared(index: LocalIndex, slow_wh
     assert len(list((root() / "overlays").glob("cp*"))) == 1
 
 
-@pytest.mark.parametrize("stage", [0, 1, 2, 3])
-def test_a_kill_while_an_environment_is_removed(
-    index: LocalIndex, slow_wheel: Path, stage: int
-) -> None:
+def test_a_kill_while_an_environment_is_removed(index: LocalIndex, slow_wheel: Path) -> None:
     index.add(slow_wheel)
-    assert kaa("create", "-n", "demo", PYTHON, "slow", "-y", "-q").code == 0
     prefix = root() / "envs" / "demo"
-    process = subprocess.Popen([*KAA, "env", "remove", "-n", "demo", "-y", "-q"])
-    deadline = time.monotonic() + 30
-    while prefix.is_symlink() and time.monotonic() < deadline:
-        time.sleep(0.0005)
-    time.sleep(stage * 0.01)
-    process.kill()
-    process.wait()
-    assert not os.path.lexists(prefix)
-    again = kaa("create", "-n", "demo", PYTHON, "bear", "-y")
-    assert again.code == 0, again.err
-    assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
-    assert names(root() / "envs" / ".kaa") == ["demo"]
-    assert listed() == [str(prefix)]
-    assert kernels() == ["demo"]
+    for milliseconds in (0, 10, 20, 30):  # how far the removal has come
+        assert kaa("create", "-n", "demo", PYTHON, "slow", "-y", "-q").code == 0
+        process = subprocess.Popen([*KAA, "env", "remove", "-n", "demo", "-y", "-q"])
+        deadline = time.monotonic() + 30
+        while prefix.is_symlink() and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        time.sleep(milliseconds / 1000)
+        process.kill()
+        process.wait()
+        assert not os.path.lexists(prefix)
+        again = kaa("create", "-n", "demo", PYTHON, "bear", "-y")
+        assert again.code == 0, again.err
+        assert kaa("run", "-n", "demo", "growl").out == "bear 1.0\n"
+        assert names(root() / "envs" / ".kaa") == ["demo"]
+        assert listed() == [str(prefix)]
+        assert kernels() == ["demo"]
+        assert kaa("env", "remove", "-n", "demo", "-y").code == 0

@@ -188,7 +188,7 @@ def test_a_kernel_keeps_its_generation_while_the_link_moves(layout: Layout, over
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("minor", ["3.10", "3.12", "3.13"])
+@pytest.mark.parametrize("minor", ["3.10", "3.13"])
 def test_other_interpreters_run_with_an_overlay_of_their_own(
     minor: str, layout: Layout, tmp_path: Path
 ) -> None:

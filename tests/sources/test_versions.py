@@ -58,7 +58,7 @@ def said_matches(specifier: str, version: str) -> bool:
     return spec.matches(rattler.Version(conda_version(version)))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(specifiers(PLAIN, plain=True), max_size=3).map(",".join), FINALS)
 def test_specifiers_agree_on_final_releases(text: str, version: str) -> None:
     specifier = SpecifierSet(text)
@@ -67,7 +67,7 @@ def test_specifiers_agree_on_final_releases(text: str, version: str) -> None:
     assert said_matches(text, version) == specifier.contains(version, prereleases=True)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(specifiers(PUBLIC, plain=False), ALL)
 def test_specifiers_agree_on_every_kind_of_version(text: str, version: str) -> None:
     specifier = Specifier(text)

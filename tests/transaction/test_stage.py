@@ -21,12 +21,20 @@ if TYPE_CHECKING:
     from local_index import LocalIndex
 
 _FILES = 4000
+"""Enough to be at it for a while."""
 
 
 @pytest.fixture
-def layout(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """A root whose package cache has a package of many files, which are copied, not linked."""
-    data = {f"data/etc/slow/{number}.txt": "x" for number in range(_FILES)}
+def layout(
+    request: pytest.FixtureRequest,
+    local_index: LocalIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Layout:
+    """A root whose package cache has a package of files (10, or the parameter's number) that are
+    copied, not linked."""
+    files = getattr(request, "param", 10)
+    data = {f"data/etc/slow/{number}.txt": "x" for number in range(files)}
     local_index.add(build_wheel(tmp_path / "wheels", "slow", data=data))
     # With an ipykernel of its own there is no overlay to be built.
     local_index.add(build_wheel(tmp_path / "wheels", "ipykernel"))
@@ -43,6 +51,7 @@ async def create(layout: Layout, name: str) -> EnvironmentInfo:
         return await carry_out_create(creation, layout, Silent())
 
 
+@pytest.mark.parametrize("layout", [_FILES], indirect=True)
 def test_removal_waits_for_the_threads(layout: Layout) -> None:
     generations = layout.environments / ".kaa" / "demo"
 
