@@ -203,6 +203,18 @@ def test_what_was_pinned_stays_pinned(demo: Path) -> None:
     assert refused.code == 4 and "fur==2.1" in refused.err
 
 
+def test_what_the_environment_s_own_file_pins_stays(demo: Path) -> None:
+    pinned = demo / "conda-meta" / "pinned"
+    pinned.write_text("# conda's words\nfur ==2.1  # warm\n", encoding="utf-8")
+    note = kaa("update", "-n", "demo", "fur", "--dry-run", "--json").json["plan"]["notes"][0]
+    assert note.startswith("fur 2.1 stays")
+    refused = kaa("install", "-n", "demo", "fur>=2.2", "--dry-run")
+    assert refused.code == 4
+    assert "conda-meta/pinned" in refused.err
+    assert kaa("install", "-n", "demo", "wolf==1.0", "-y").code == 0
+    assert (root() / "envs" / "demo" / "conda-meta" / "pinned").is_file()
+
+
 def test_an_update_to_a_version_is_kept_as_asked_for(demo: Path) -> None:
     done(kaa("update", "-n", "demo", "fur>2.1,<3", "-y"))
     assert versions()["fur"] == "2.2"

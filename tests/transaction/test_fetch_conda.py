@@ -32,7 +32,8 @@ from kaa.network.settings import load_settings
 from kaa.sources.metadata import MetadataReader
 from kaa.store.layout import Layout
 from kaa.transaction.fetch import fetch_packages, is_cached
-from kaa.transaction.fetch_conda import fetch_conda_packages
+from kaa.transaction.fetch_conda import conda_jobs
+from kaa.transaction.fetch_queue import run_jobs
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ def fetch(
     wanted: Sequence[RepoDataRecord], layout: Layout, progress: Progress | None = None, **more: Any
 ) -> None:
     client = rattler.Client.default_client(max_retries=2)
-    asyncio.run(fetch_conda_packages(wanted, layout, client, progress or Silent(), **more))
+    progress = progress or Silent()
+
+    async def run() -> None:
+        await run_jobs(conda_jobs(wanted, layout, client, progress, **more), progress)
+
+    asyncio.run(run())
 
 
 def refused(wanted: Sequence[RepoDataRecord], layout: Layout, **more: Any) -> KaaError:
@@ -432,7 +438,8 @@ def test_cancelled_nothing_is_left(channel: CondaChannel, layout: Layout, tmp_pa
 
     async def run() -> None:
         client = rattler.Client.default_client()
-        task = asyncio.create_task(fetch_conda_packages(found, layout, client, Silent()))
+        jobs = conda_jobs(found, layout, client, Silent())
+        task = asyncio.create_task(run_jobs(jobs, Silent()))
         while not list((layout.metadata / "archives").glob("*/.panther*")):
             await asyncio.sleep(0.005)
         task.cancel()

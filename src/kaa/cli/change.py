@@ -32,10 +32,9 @@ async def change_environment(
     import asyncio
     from contextlib import AsyncExitStack
 
-    from kaa.cli.plan import plan_total, show_plan
+    from kaa.cli.plan import plan_total, show_plan, write_plan_answer
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
-    from kaa.cli.text import write_json
     from kaa.settings.directories import this_layout
     from kaa.workflows.change import carry_out_change
 
@@ -56,14 +55,7 @@ async def change_environment(
                 except asyncio.CancelledError:
                     raise _interrupted(plan) from None
     if invocation.json:
-        write_json(
-            {
-                "success": True,
-                "dry_run": invocation.dry_run,
-                "plan": plan.as_dict(),
-                "environment": environment.as_dict() if environment else None,
-            }
-        )
+        write_plan_answer(plan, environment, invocation)
     elif invocation.speaks:
         _say_what_was_done(plan, environment.generation if environment else None)
 

@@ -98,10 +98,10 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
-    from kaa.cli.plan import plan_total, show_plan
+    from kaa.cli.plan import plan_total, show_plan, write_plan_answer
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
-    from kaa.cli.text import write_json, write_line
+    from kaa.cli.text import write_line
     from kaa.settings.directories import this_layout
     from kaa.workflows.create import carry_out_create, prepare_create
 
@@ -124,14 +124,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
                 except asyncio.CancelledError:
                     raise _interrupted(plan, chosen) from None
     if invocation.json:
-        write_json(
-            {
-                "success": True,
-                "dry_run": invocation.dry_run,
-                "plan": plan.as_dict(),
-                "environment": environment.as_dict() if environment else None,
-            }
-        )
+        write_plan_answer(plan, environment, invocation)
     elif invocation.speaks:
         if environment is None:
             write_line("Dry run: nothing was changed.")

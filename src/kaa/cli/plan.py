@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kaa.cli.text import aligned, printable, write_line
+from kaa.cli.text import aligned, printable, write_json, write_line
 from kaa.model.package import HOST
 from kaa.model.plan import Addition, Change, Move
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from kaa.cli.invocation import Invocation
+    from kaa.model.environment import EnvironmentInfo
     from kaa.model.package import Package
     from kaa.model.plan import Plan, Removal
 
@@ -61,6 +63,20 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
             f"Also, once for every environment with Python {plan.overlay}: "
             "ipykernel, shared by all of them"
         )
+
+
+def write_plan_answer(
+    plan: Plan, environment: EnvironmentInfo | None, invocation: Invocation
+) -> None:
+    """Write the JSON object that says what was planned, and what the environment is by now."""
+    write_json(
+        {
+            "success": True,
+            "dry_run": invocation.dry_run,
+            "plan": plan.as_dict(),
+            "environment": environment.as_dict() if environment else None,
+        }
+    )
 
 
 def plan_rows(plan: Plan) -> list[Row]:

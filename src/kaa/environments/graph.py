@@ -73,7 +73,7 @@ def _head(text: str) -> dict[str, Any] | None:
 
 
 def _node(record: dict[str, Any]) -> Node:
-    requested = [_readable(spec) for spec in _requested(record)]
+    requested = [readable_dependency(spec) for spec in _requested(record)]
     return Node(
         name=record["name"],
         version=str(record.get("version", "")),
@@ -147,7 +147,8 @@ def _requested(record: dict[str, Any]) -> list[str]:
     return [spec for spec in specs if spec not in {"", "None"}]
 
 
-def _readable(spec: str) -> str:
+def readable_dependency(spec: str) -> str:
+    """Return a match spec of a record as people write it; what is none stays as it is."""
     line = parse_dependency(spec)
     if line is None:
         return spec

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kaa.store.host_python import HostPython
     from kaa.store.layout import Layout
 
-__all__ = ["Builds", "fetch_packages", "fetch_wheels", "is_cached", "provide_host_python"]
+__all__ = ["Builds", "fetch_packages", "is_cached", "provide_host_python"]
 
 
 async def fetch_packages(
@@ -54,17 +54,6 @@ async def fetch_packages(
         assert rattler_client is not None
         jobs += conda_jobs(conda_records, layout, rattler_client, progress, address)
     await run_jobs(jobs, progress)
-
-
-async def fetch_wheels(
-    wheels: Sequence[tuple[RepoDataRecord, IndexFile]],
-    layout: Layout,
-    client: Client,
-    metadata: MetadataReader,
-    progress: Progress,
-) -> None:
-    """Do :func:`fetch_packages` for wheels alone."""
-    await fetch_packages(wheels, (), layout, client, None, metadata, progress)
 
 
 def provide_host_python(layout: Layout, python: HostPython) -> None:

@@ -34,7 +34,7 @@ from kaa.store.archive import extract_package
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry, write_origin
 from kaa.transaction.cached import entry_of, hash_of, is_cached
-from kaa.transaction.fetch_queue import Job, in_pool, run_jobs
+from kaa.transaction.fetch_queue import Job, in_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,28 +58,6 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!=-]*")
 _STATUS = re.compile(r"\b(?:client|server) error \((\d{3})([^)]*)\)")
 
 
-async def fetch_conda_packages(
-    records: Iterable[RepoDataRecord],
-    layout: Layout,
-    client: rattler.Client,
-    progress: Progress,
-    address: Callable[[str], str] = str,
-) -> None:
-    """Bring the packages that the package cache lacks into it.
-
-    ``address`` gives the URL to ask for a record's, which is where credentials come in that
-    records do not have (see :func:`kaa.sources.channels.private_url`).
-
-    Raises :class:`~kaa.model.errors.SourceError` for servers that do not answer or refuse,
-    :class:`~kaa.model.errors.MetadataError` for a package that is not what its record says,
-    :class:`~kaa.model.errors.HashMismatchError`,
-    :class:`~kaa.model.errors.TruncatedDownloadError`,
-    :class:`~kaa.model.errors.UnsafeArchiveError` and other errors of the store. What was finished
-    by then stays in the cache, of the rest nothing does.
-    """
-    await run_jobs(conda_jobs(records, layout, client, progress, address), progress)
-
-
 def conda_jobs(
     records: Iterable[RepoDataRecord],
     layout: Layout,
@@ -89,8 +67,16 @@ def conda_jobs(
 ) -> list[Job]:
     """Return what is to be done for the packages that the package cache lacks.
 
+    ``address`` gives the URL to ask for a record's, which is where credentials come in that
+    records do not have (see :func:`kaa.sources.channels.private_url`).
+
     Raises :class:`~kaa.model.errors.StoreError` for a record that no archive can be checked by,
-    and :class:`~kaa.model.errors.MetadataError` for one whose names are no file names.
+    and :class:`~kaa.model.errors.MetadataError` for one whose names are no file names. The jobs
+    raise :class:`~kaa.model.errors.SourceError` for servers that do not answer or refuse,
+    :class:`~kaa.model.errors.MetadataError` for a package that is not what its record says,
+    :class:`~kaa.model.errors.HashMismatchError`,
+    :class:`~kaa.model.errors.TruncatedDownloadError`,
+    :class:`~kaa.model.errors.UnsafeArchiveError` and other errors of the store.
     """
     missing = [record for record in records if not is_cached(layout, record)]
     for record in missing:

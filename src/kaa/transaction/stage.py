@@ -7,7 +7,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaa.model.errors import StoreError
 from kaa.model.progress import Phase
@@ -15,13 +15,15 @@ from kaa.store.disk import disk_error_in, writing
 from kaa.store.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from rattler import RepoDataRecord
 
     from kaa.environments.prefix import Prefix
     from kaa.model.progress import Progress
     from kaa.store.layout import Layout
+
+T = TypeVar("T")
 
 STAGING = ".new-"
 _PATIENCE = 2.0
@@ -76,7 +78,7 @@ async def link_packages(
         alternative_target_prefix=prefix.path,
     )
     try:
-        await _to_its_end(installing)
+        await to_its_end(installing)
     except InstallerError as error:
         raise disk_error_in(str(error), prefix.generations) or StoreError(
             "the packages could not be linked",
@@ -86,18 +88,20 @@ async def link_packages(
     progress.finish(Phase.LINK)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_its_end(work: Coroutine[Any, Any, T], stop: Callable[[], None] | None = None) -> T:
     """Await ``work``; when cancelled, wait for its end before the cancellation goes on.
 
-    rattler's threads do not stop when their future is cancelled: they would write on into the
-    staging directory while it is being removed.
+    Threads (rattler's, too) do not stop when their future is cancelled: they would write on into
+    the staging directory while it is being removed. ``stop`` is called to tell them.
     """
     import asyncio
 
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
+        if stop is not None:
+            stop()
         await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # whatever it was, the cancellation is what matters now

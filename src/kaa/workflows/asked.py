@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from kaa.solver.request import Catalog
     from kaa.sources.direct import DirectReference
     from kaa.sources.direct_distribution import DirectDistribution
+
+
+_NUMBER = re.compile(r"\d+\.\d+(?:\.\d+)?").findall
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +100,9 @@ async def _python(specs: Sequence[Spec], catalog: Catalog) -> str:
     for python in pythons:
         if all(spec.matches(Version(python.version)) for spec in wanted):
             return python.version
-    # uv finds or fetches one of this version, or says that it cannot
-    asked = next((spec.version for spec in specs if spec.name == "python"), "3.12")
-    return asked.strip("=<>!~ ").removesuffix(".*")
+    # uv finds or fetches one of the first version that is named, or says that it cannot
+    named = [number for spec in specs if spec.name == "python" for number in _NUMBER(spec.version)]
+    return named[0] if named else "3.12"
 
 
 def with_default_packages(

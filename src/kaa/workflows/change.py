@@ -26,13 +26,15 @@ from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
 from kaa.model.plan import Plan
+from kaa.settings.condarc import read_pinned
+from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
 from kaa.store.locks import locked
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, commit_next_generation
 from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
-from kaa.transaction.stage import link_packages, staging_directory
+from kaa.transaction.stage import link_packages, staging_directory, to_its_end
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.dependencies import needs_kept, part_of
@@ -65,7 +67,6 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
-    from kaa.transaction.carry import Carried
 
 _log = logging.getLogger(__name__)
 
@@ -231,6 +232,7 @@ async def _prepared(
             goal.specs,
             sources,
             configuration=supply.configuration,
+            pins=_pins(current.prefix),
             installed=await _still_there(goal.installed, supply),
             direct=direct,
             cache_dir=layout.metadata,
@@ -251,6 +253,12 @@ async def _prepared(
         )
         plan = _plan(current, goal, solution, manifest, layout)
         yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply)
+
+
+def _pins(prefix: Prefix) -> tuple[Spec, ...]:
+    """Return what the environment's own file pins, as conda has it."""
+    place = f"pinned in {prefix.path / 'conda-meta' / 'pinned'}"
+    return tuple(parse_spec(text, place) for text in read_pinned(prefix.path))
 
 
 async def _still_there(
@@ -332,24 +340,11 @@ async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -
     requested = match_specs(solution, change.specs)
     with staging_directory(prefix, layout) as staging:
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
-        carried = await _carry(current, staging)
+        halt = threading.Event()
+        old, stable = current.generation, prefix.path
+        carrying = asyncio.to_thread(carry_over, old, staging, stable, halt.is_set)
+        carried = await to_its_end(carrying, halt.set)
         with locked(layout, "environments"):
             commit_next_generation(prefix, staging, change.manifest, current.number)
     for note in carried.notes():
         _log.warning("%s (they are still in %s)", note, current.generation)
-
-
-async def _carry(current: Current, staging: Path) -> Carried:
-    """Carry over in a thread; when cancelled, wait for its end before the cancellation goes on."""
-    halt = threading.Event()
-    work = asyncio.ensure_future(
-        asyncio.to_thread(carry_over, current.generation, staging, current.prefix.path, halt.is_set)
-    )
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        halt.set()
-        await asyncio.wait([work])
-        if not work.cancelled():
-            work.exception()  # whatever it was, the cancellation is what matters now
-        raise

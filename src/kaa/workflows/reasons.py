@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kaa.environments.conditions import holds
+from kaa.environments.graph import readable_dependency
 from kaa.model.graph import Vertex, parse_dependency
-from kaa.sources.versions import readable_specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ class _Need:
     @property
     def said(self) -> str:
         """The need as people write it."""
-        return f"{_label(self.dependent)} needs {_readable(self.text)}"
+        return f"{_label(self.dependent)} needs {readable_dependency(self.text)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,9 @@ def why_changed(
         return broken[0].said
     forbidden = [need for need in needs.constraints.get(name, ()) if not _allows(need.text, before)]
     if forbidden:
-        return f"{_label(forbidden[0].dependent)} allows {_readable(forbidden[0].text)} only"
+        return (
+            f"{_label(forbidden[0].dependent)} allows {readable_dependency(forbidden[0].text)} only"
+        )
     unmet = _unmet(before, needs)
     if unmet is not None:
         return unmet
@@ -156,7 +158,7 @@ def direct_needs(records: Iterable[RepoDataRecord], names: Iterable[str]) -> lis
     """Return what the packages of ``names`` need of others, as specs that people write."""
     about = frozenset(names)
     found = {
-        _readable(need.text)
+        readable_dependency(need.text)
         for name, needs in read_needs(records, {}).by_name.items()
         for need in needs
         if _name(need.dependent) in about and name not in about and not name.startswith("__")
@@ -199,7 +201,7 @@ def _unmet(before: RepoDataRecord, needs: Needs) -> str | None:
         line = parse_dependency(text)
         other = needs.records.get(line.name) if line is not None and not line.condition else None
         if other is not None and not _allows(text, other):
-            return f"{_label(before)} needs {_readable(text)}"
+            return f"{_label(before)} needs {readable_dependency(text)}"
     return None
 
 
@@ -207,14 +209,6 @@ def _allows(text: str, record: RepoDataRecord) -> bool:
     from rattler import MatchSpec
 
     return MatchSpec(text).matches(record)
-
-
-def _readable(text: str) -> str:
-    line = parse_dependency(text)
-    if line is None:
-        return text
-    separator = " " if line.spec[:1].isalnum() or line.spec[:1] == "*" else ""
-    return f"{line.label}{separator}{readable_specs(line.spec)}"
 
 
 def _name(record: RepoDataRecord) -> str:
