@@ -526,6 +526,27 @@ def test_a_subdirectory_and_submodules(
     assert (vendored.name, vendored.version) == ("inner", "5.0")
 
 
+def test_submodules_are_not_fetched_while_the_network_is_switched_off(
+    machine: Machine, upstream: Upstream, local_index: LocalIndex
+) -> None:
+    upstream.commit("1.0")
+    elsewhere = f"http://{local_index.host}/inner.git"
+    modules = f'[submodule "inner"]\n\tpath = vendored\n\turl = {elsewhere}\n'
+    (upstream.folder / ".gitmodules").write_text(modules)
+    upstream.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendored")
+    upstream.git("add", ".gitmodules")
+    upstream.git("commit", "--quiet", "-m", "a submodule")
+    with pytest.raises(SourceUnreachableError, match="submodules"):
+        machine.resolve(upstream.url)
+    assert local_index.requests
+    local_index.requests.clear()
+    machine.settings = NetworkSettings(indexes=(), offline=True)
+    with pytest.raises(SourceUnreachableError, match="submodules") as caught:
+        machine.resolve(upstream.url)
+    assert "offline" in str(caught.value.hint)
+    assert not local_index.requests
+
+
 def test_backends_that_ask_git_for_the_version_find_tags(
     machine: Machine, upstream: Upstream
 ) -> None:

@@ -15,7 +15,7 @@ from kaa.model.errors import (
     SourceUnreachableError,
     TruncatedDownloadError,
 )
-from kaa.network.failures import is_final, refusal, unreachable
+from kaa.network.failures import SWITCHED_OFF, is_final, refusal, unreachable
 from kaa.network.local_files import is_local, local_path, read_page, read_part
 from kaa.network.locations import origin, redact, split_credentials
 
@@ -231,7 +231,7 @@ class Client:
         if self.settings.offline:
             raise SourceUnreachableError(
                 f"{redact(url)} is not in the cache, and the network is switched off",
-                hint="unset UV_OFFLINE (or offline in uv.toml) to fetch it",
+                hint=SWITCHED_OFF,
             )
         http, slots = self._open()
         from kaa.network.transport import TRANSIENT

@@ -11,6 +11,12 @@ from kaa.network.locations import origin, redact, redact_text
 if TYPE_CHECKING:
     import httpx
 
+SWITCHED_OFF = (
+    "leave out `--offline` to fetch it; it may also be in KAA_OFFLINE or UV_OFFLINE, or `offline` "
+    "in a configuration file"
+)
+"""What to do when there is no network because nobody wants there to be."""
+
 
 def refusal(url: str, response: httpx.Response) -> SourceAnswerError:
     """Return the error for a status that is neither an answer nor worth another attempt."""

@@ -92,11 +92,11 @@ async def _source(reference: DirectReference, builder: Builder) -> tuple[Source,
         return found, {"url": reference.url, "dir_info": info}
     if reference.kind is Kind.VCS:
         clones = builder.layout.metadata / "git"
-        repository = Repository(reference.url, clones, reference.credentials)
         offline = builder.client.settings.offline
+        repository = Repository(reference.url, clones, reference.credentials, offline)
         async with builder.alone(repository.key):
             commit = await run_stoppable(
-                lambda programs: find_commit(repository, reference.ref, offline, programs)
+                lambda programs: find_commit(repository, reference.ref, programs)
             )
         asked = {"requested_revision": reference.ref} if reference.ref else {}
         vcs = {"vcs": "git", **asked, "commit_id": commit}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import RequestError, SourceAnswerError, SourceUnreachableError
+from kaa.network.failures import SWITCHED_OFF
 from kaa.network.local_files import is_local
 from kaa.network.locations import origin, redact_text
 from kaa.sources.backend import telling_lines
@@ -37,11 +38,15 @@ _SLOW = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "20"}
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository by its URL, which has no credentials in it; ``clones`` is where to keep it."""
+    """A repository by its URL, which has no credentials in it; ``clones`` is where to keep it.
+
+    ``offline`` keeps git from the network.
+    """
 
     url: str
     clones: Path
     credentials: Credentials | None = field(default=None, repr=False)
+    offline: bool = False
 
     @property
     def key(self) -> str:
@@ -54,7 +59,7 @@ class Repository:
         return self.clones / self.key
 
 
-def find_commit(repository: Repository, ref: str | None, offline: bool, programs: Programs) -> str:
+def find_commit(repository: Repository, ref: str | None, programs: Programs) -> str:
     """Return the commit that ``ref`` names (a branch, tag, commit or full ref; None: HEAD).
 
     The clone is made or brought up to date for it, unless ``ref`` is a whole commit that it has.
@@ -74,12 +79,12 @@ def find_commit(repository: Repository, ref: str | None, offline: bool, programs
         git.run("init", "--quiet", "--bare", str(repository.clone), directory=repository.clones)
     elif ref and _WHOLE_HASH.match(ref) and (known := git.commit(ref)):
         return known
-    if offline:
+    if repository.offline:
         found = git.first_commit(_names(ref))
         if found is None:
             raise SourceUnreachableError(
                 f"{repository.url} is not in the cache, and the network is switched off",
-                hint="unset UV_OFFLINE (or offline in uv.toml) to fetch it",
+                hint=SWITCHED_OFF,
             )
         return found
     return _fetch(repository, ref, git)
@@ -174,7 +179,9 @@ class _Git:
                 raise SourceUnreachableError(
                     f"git could not {_purpose(arguments)} {self._repository.url}",
                     cause=redact_text(telling_lines(said)) or str(error),
-                    hint="check the URL and that `git ls-remote` of it works without a question",
+                    hint=SWITCHED_OFF
+                    if self._repository.offline
+                    else "check the URL and that `git ls-remote` of it works without a question",
                 ) from error
 
     def commit(self, name: str) -> str | None:
@@ -202,8 +209,13 @@ def _environment(
     own = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
     variables = {name: text for name, text in environ.items() if name not in own}
     # A repository of the network has no say about this machine's files, nor about programs.
-    protocols = "https:http:ssh:git" + (":file" if local or is_local(repository.url) else "")
-    variables |= {"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": protocols, "LC_ALL": "C"}
+    protocols = [] if repository.offline else ["https", "http", "ssh", "git"]
+    protocols += ["file"] if local or is_local(repository.url) else []
+    variables |= {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": ":".join(protocols),
+        "LC_ALL": "C",
+    }
     for name, value in _SLOW.items():
         variables.setdefault(name, value)
     credentials = repository.credentials
