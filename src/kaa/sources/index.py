@@ -66,6 +66,7 @@ class ProjectIndex:
         self._offline = settings.offline
         self._cache = cache_dir / "index"
         self._progress = progress
+        self._known: dict[str, Releases | MergedReleases | None] = {}
 
     async def releases(self, name: str) -> Releases | MergedReleases | None:
         """Return the versions of the project ``name``, newest first, or None if no index has it.
@@ -74,6 +75,11 @@ class ProjectIndex:
         answer makes no sense.
         """
         project = normalise(name)
+        if project not in self._known:  # a solve with several Pythons asks more than once
+            self._known[project] = await self._releases(project)
+        return self._known[project]
+
+    async def _releases(self, project: str) -> Releases | MergedReleases | None:
         if self._progress:
             self._progress.expect(Phase.METADATA, 1)
         found: list[Releases] = []

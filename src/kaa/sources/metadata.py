@@ -6,7 +6,6 @@ the remote wheel by range requests; the whole wheel, which is kept for the insta
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from kaa.model.errors import MetadataError, SourceAnswerError, UnsupportedError
 from kaa.network.locations import origin, redact
 from kaa.sources.identity import identity, promised_sha256
 from kaa.sources.index import normalise
+from kaa.sources.metadata_entries import MetadataEntries
 from kaa.sources.page_cache import write_atomically
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kaa.model.distribution import IndexFile
     from kaa.network.client import Client
 
-_FORMAT = 1
 _TAIL = 32_768
 """Bytes of a wheel's end that hold its directory and, usually, its METADATA."""
 _SMALL = 200_000
@@ -40,25 +39,14 @@ class MetadataReader:
 
     def __init__(self, client: Client, cache_dir: Path, wheel_dir: Path | None = None) -> None:
         self._client = client
-        self._cache = cache_dir / "metadata"
+        self._entries = MetadataEntries(cache_dir / "metadata")
         self._wheels = wheel_dir
+        self._read: dict[str, CoreMetadata] = {}
         self._without_ranges: set[tuple[str, str, int | None]] = set()
 
     def cached(self, file: IndexFile) -> CoreMetadata | None:
         """Return the metadata if the cache has it; no network and no event loop needed."""
-        try:
-            entry = json.loads(self._entry(file).read_bytes())
-            if entry["format"] != _FORMAT:
-                return None
-            return CoreMetadata(
-                entry["name"],
-                entry["version"],
-                entry["requires_python"],
-                tuple(entry["requires_dist"]),
-                tuple(entry["extras"]),
-            )
-        except (OSError, ValueError, LookupError, TypeError):
-            return None
+        return self._entries.get(identity(file))
 
     def kept_wheel(self, file: IndexFile) -> Path | None:
         """Return the path of the whole, checked wheel if it came along with its metadata."""
@@ -76,8 +64,9 @@ class MetadataReader:
         :class:`~kaa.model.errors.SourceError` when the file cannot be fetched, and
         :class:`~kaa.model.errors.UnsupportedError` for an sdist.
         """
-        found = self.cached(file)
+        found = self._read.get(file.url) or self.cached(file)
         if found is not None:
+            self._read[file.url] = found
             return found
         if not file.filename.endswith(".whl"):
             raise UnsupportedError(
@@ -86,7 +75,8 @@ class MetadataReader:
             )
         text = await self._fetch(file, likely=likely)
         metadata = parse_metadata(text, file.filename)
-        self._remember(file, metadata)
+        self._entries.put(identity(file), metadata)
+        self._read[file.url] = metadata
         return metadata
 
     async def _fetch(self, file: IndexFile, *, likely: bool) -> bytes:
@@ -166,21 +156,6 @@ class MetadataReader:
     def _wheel_path(self, file: IndexFile) -> Path | None:
         sha256 = promised_sha256(file)
         return self._wheels / f"{sha256}.whl" if self._wheels and sha256 else None
-
-    def _entry(self, file: IndexFile) -> Path:
-        key = identity(file)
-        return self._cache / key[-2:] / f"{key}.json"
-
-    def _remember(self, file: IndexFile, metadata: CoreMetadata) -> None:
-        entry = {
-            "format": _FORMAT,
-            "name": metadata.name,
-            "version": metadata.version,
-            "requires_python": metadata.requires_python,
-            "requires_dist": metadata.requires_dist,
-            "extras": metadata.extras,
-        }
-        write_atomically(self._entry(file), json.dumps(entry).encode())
 
 
 def parse_metadata(text: bytes, filename: str) -> CoreMetadata:
