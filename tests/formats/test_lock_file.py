@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -245,3 +247,20 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_lock(tmp_path / "absent.lock")
     with pytest.raises(RequestError, match="cannot be read"):
         read_lock(tmp_path)
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
+    link = tmp_path / "kaa.lock"
+    link.symlink_to(tmp_path / "real.lock")
+    content = write_lock(link, {"default": one(WHEEL)})
+    assert link.is_symlink()
+    assert (tmp_path / "real.lock").read_bytes() == content
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(pipe.read_bytes)
+        write_lock(pipe, {"default": one(WHEEL)})
+        assert reading.result(10) == content
+    assert pipe.is_fifo()

@@ -103,11 +103,16 @@ def render_lock(environments: Mapping[str, LockedEnvironment]) -> bytes:
 def write_lock(path: Path, environments: Mapping[str, LockedEnvironment]) -> bytes:
     """Write a lock file, whole or not at all, and return its content.
 
+    A link stays one, and what is no file (``/dev/stdout``) is written into.
+
     :raises StoreError: see :func:`render_lock`, or it cannot be written.
     """
     content = render_lock(environments)
     with writing(path):
-        replace_file(path, content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            replace_file(path.resolve(), content)
     return content
 
 
