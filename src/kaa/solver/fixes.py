@@ -83,26 +83,30 @@ class Trials(Generic[R, A]):
         changes: Sequence[Relaxation[R]],
         answer: A,
         needless: Callable[[A, Relaxation[R]], bool],
-    ) -> Fix | None:
+        hopeless: Callable[[Sequence[Relaxation[R]]], bool] = lambda _changes: False,
+    ) -> Fix:
         """Return as few of ``changes`` as make the request solvable together.
 
         ``answer`` is the one with all of them. They are taken back one by one in their order, so
         that those at the end are the likelier to stay. ``needless`` says that an answer is one
-        without a change, too.
+        without a change, too, and ``hopeless`` that changes are known not to be enough.
         """
         tried, left = list(changes), list(changes)
         for change in changes:
             left = [one for one in left if not needless(answer, one)]
             fewer = [one for one in left if one is not change]
-            if len(fewer) == len(left) or not fewer:
-                continue  # it is needless, or all that is left, and without any there is no answer
+            if len(fewer) == len(left) or not fewer or hopeless(fewer):
+                continue  # without any change there is no answer
             other = await self._answer(fewer)
             if other is not None:
                 answer, tried, left = other, fewer, fewer
-        if tried == left:
-            return self._fix(left, answer)
-        last = await self._answer(left)  # which no budget is left for, where there is none
-        return None if last is None else self._fix(left, last)
+        if tried != left:
+            # the answer is one with these changes only, but not the one that the solver prefers
+            last = None if self._hurry() else await self._answer(left)
+            if last is None:
+                return Fix(tuple(one.change for one in left))
+            answer = last
+        return self._fix(left, answer)
 
     async def first(
         self, sets: Sequence[tuple[Relaxation[R], ...]], shown: int = SHOWN

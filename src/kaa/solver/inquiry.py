@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Attempt = Callable[[SolveRequest, Catalog], Awaitable[Solution | Refusal]]
 
 T = TypeVar("T")
-_ENOUGH = (4.0, 0.5)
+_ENOUGH = (4.0, 0.2)
 _MOST = (8.0, 1.0)
 """How long an explanation may take: so many times as long as the refusal took, and never less than
 so many seconds. After the first one fix is enough, after the second what is known has to do."""
@@ -129,29 +129,27 @@ class Inquiry:
         alone = await self._alone(terms, refusal)
         if alone is not None:
             return alone
-        tops = {node.name for node in read_refusal(refusal.text)}
+        likely = _likely(refusal)
         # A spec that names a source also gives access to it, so that others may have an answer
         # only beside it: it always stays, unless such specs have none among themselves.
         fixed = [term for term in terms if term.spec and term.spec.source and not term.pin]
         free = [term for term in terms if term not in fixed]
         if fixed and (not free or not await self._solvable(fixed)):
             refusal = self._refusals.get(frozenset(fixed), refusal)
-            tops = {node.name for node in read_refusal(refusal.text)}
+            likely = _likely(refusal)
             fixed, free = [], fixed
-        likely = [term for term in free if term.name in tops or term.spec is None]
 
         async def solvable(chosen: Sequence[Term]) -> bool:
             return await self._solvable([*chosen, *fixed])
 
-        found = await minimal_conflict(free, solvable, likely)
+        found = await minimal_conflict(free, solvable, [term for term in free if likely(term)])
         minimal = found.minimal and not self.out_of_time
         own = self._refusals.get(frozenset([*found.items, *fixed]), refusal)
         nodes = read_refusal(own.text)
         items = set(found.items)
         if not minimal and _is_proof(own):
-            # what the solver's own account begins with has no answer by itself
-            tops = {node.name for node in nodes}
-            items = {term for term in items if term.name in tops or term.spec is None} or items
+            # what the solver's own account is about has no answer by itself
+            items = set(filter(_likely(own), items)) or items
         involved = names(nodes)
         kept = {*items, *(term for term in fixed if term.name in involved)}
         clash = Clash(tuple(term for term in terms if term in kept), own, nodes, minimal)
@@ -217,6 +215,21 @@ class Inquiry:
             return True  # what cannot be found out is not left out
         self._refusals[frozenset(terms)] = answer
         return False
+
+
+def _likely(refusal: Refusal) -> Callable[[Term], bool]:
+    """Return what says whether a term has a part in a refusal, as the solver tells it.
+
+    A version that was asked for leaves others no candidates, without being told of itself.
+    """
+    nodes = read_refusal(refusal.text)
+    tops, named = {node.name for node in nodes}, set(names(nodes))
+
+    def likely(term: Term) -> bool:
+        asked = term.name in tops or (term.restricts and term.name in named)
+        return asked or term.spec is None
+
+    return likely
 
 
 def _is_proof(refusal: Refusal) -> bool:

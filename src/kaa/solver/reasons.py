@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _NEVER = re.compile(r"<0(\.0)*\.?a?0?")
 _URL = re.compile(r"'([^']*)'\s*$")
 _DATE = re.compile(r"cutoff date of (\S+)")
+_SOME = "some builds of"
 _STRICT = "strict channel priority"
 _REQUESTED = "requested channel"
 
@@ -94,6 +95,8 @@ def reasons(nodes: Sequence[Node], facts: Facts) -> tuple[str, ...]:
     # where the solver finds no way comes before what only takes part in it
     ordered = sorted(claims.items(), key=lambda item: not item[1].blocked)
     lines = [_claim_line(key, claim, facts) for key, claim in ordered]
+    # builds for another Python say little where there are some for this one, too
+    lines.sort(key=lambda line: line.startswith(_SOME) and " python " in line)
     for (name, reason), versions in excluded.items():
         lines += _excluded_lines(name, reason, versions, facts)
     lines += [f"{name} {line}" for name in facts.rejected for line in facts.rejected[name]]
@@ -173,7 +176,7 @@ def _claim_line(key: tuple[str, Says, str], claim: _Claim, facts: Facts) -> str:
     many = " to " in versions or " and " in versions or not checked.all_builds
     who = f"{shown_name(package)} {versions}".strip()
     if not checked.all_builds:
-        who = f"some builds of {who}"
+        who = f"{_SOME} {who}"
     if limits and all(_NEVER.fullmatch(spec) for spec in checked.specs):
         return f"{who} cannot be beside {other}"
     what = specs_words(shown_name(other), checked.specs, lambda spec: _allows(other, spec, facts))

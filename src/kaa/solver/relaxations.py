@@ -14,7 +14,7 @@ from kaa.solver.refusal import Says, walk
 from kaa.solver.specs import YOU_ASKED, parse_spec
 from kaa.solver.terms import FREEZE
 from kaa.sources.index import normalise
-from kaa.sources.virtual_packages import split
+from kaa.sources.virtual_packages import split, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from kaa.solver.terms import Term
 
 _LOWEST = re.compile(r"(?:>=|==?|~=|>|^)\s*(\d[\w.]*)")
+_PLATFORMS = ("__win", "__unix", "__linux", "__osx")
+"""What the target does not have at all of these, it does not get by promising it."""
 _SOMETHING = {"__cuda": "12"}
 """What to promise of a virtual package of which any version will do."""
 
@@ -49,7 +51,7 @@ def relaxations(
         *any_versions(request, ordered),
         *(one for term, spec in specs for one in _elsewhere(term, spec, holders)),
         *_other_provider(request, nodes, holders),
-        *_overrides(nodes),
+        *_overrides(request, nodes),
         *(_without_pin(term, term.spec) for term in ordered if term.spec and term.pin),
         *_settings(request, conflict, nodes),
         *(
@@ -179,8 +181,10 @@ def promised(nodes: Iterable[Node]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _overrides(nodes: Sequence[Node]) -> Iterator[Relaxation[SolveRequest]]:
+def _overrides(request: SolveRequest, nodes: Sequence[Node]) -> Iterator[Relaxation[SolveRequest]]:
     for name, (_, version) in promised(nodes).items():
+        if name in _PLATFORMS and version_of(name, request.virtual_packages) is None:
+            continue
         yield Relaxation(
             Change(None, f"--override {name}={version}"), _Override(name, version), name
         )

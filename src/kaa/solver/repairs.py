@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaa.solver.fixes import AT_ONCE, SHOWN, Trials
+from kaa.solver.refusal import read_refusal
 from kaa.solver.relaxations import any_versions, hidden_names, leaving_out, relaxations
 from kaa.solver.request import Solution
 from kaa.solver.terms import Term, with_only
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from kaa.solver.fixes import Relaxation
     from kaa.solver.inquiry import Clash, Inquiry
     from kaa.solver.request import SolveRequest
+    from kaa.solver.solve import Refusal
 
 _MOST = 3
 """The most conflicts that are told of, and changes beside those of versions."""
@@ -37,18 +39,43 @@ async def repairs(inquiry: Inquiry, clash: Clash) -> tuple[tuple[Fix, ...], list
     answer = await inquiry.answer(with_only(inquiry.request, rest)) if rest else None
     if answer is None or isinstance(answer, Solution):
         return await trials.gentle(changes[AT_ONCE:]) or await trials.drastic(changes), []
-    fix = await _several(inquiry, trials)
+    fix = await _several(inquiry, trials, clash, answer)
     others = [] if fix and inquiry.hurry() else await inquiry.others(clash, answer, _MOST - 1)
     return (fix,) if fix else (), others
 
 
-async def _several(inquiry: Inquiry, trials: Trials[SolveRequest, Solution]) -> Fix | None:
+async def _several(
+    inquiry: Inquiry, trials: Trials[SolveRequest, Solution], clash: Clash, rest: Refusal
+) -> Fix | None:
     """Return the fewest changes with which everything is solved, where one is not enough.
 
-    With any version of everything there mostly is an answer. What that answer has is as it was
+    ``rest`` is the refusal of what is left without the conflict. With any version of what both are
+    about, or else of everything, there mostly is an answer. What that answer has is as it was
     asked for but for a few packages; those are the ones to try again.
     """
-    changes = any_versions(inquiry.request, inquiry.terms)
+    tops = {node.name for node in read_refusal(rest.text)}
+    likely = [term for term in inquiry.terms if term in clash.terms or term.name in tops]
+    changes = any_versions(inquiry.request, likely)
+    answer = await inquiry.answer(_changed(inquiry.request, changes)) if changes else None
+    if not isinstance(answer, Solution):
+        changes, answer = await _anything(inquiry, any_versions(inquiry.request, inquiry.terms))
+    if not isinstance(answer, Solution):
+        return None
+    # What gives up most is taken back first; Python is the last to change.
+    changes.sort(key=lambda one: (not one.last_resort, one.about != "python"))
+    conflicts = [set(clash.terms), {term for term in inquiry.terms if term not in clash.terms}]
+
+    def hopeless(fewer: Sequence[Relaxation[SolveRequest]]) -> bool:
+        items = {one.item for one in fewer if isinstance(one.item, Term)}
+        return len(items) == len(fewer) and not all(items & terms for terms in conflicts)
+
+    return await trials.fewest(changes, answer, _needless, hopeless)
+
+
+async def _anything(
+    inquiry: Inquiry, changes: list[Relaxation[SolveRequest]]
+) -> tuple[list[Relaxation[SolveRequest]], Solution | Refusal | None]:
+    """Return changes beside those of all versions with which there is an answer, and that."""
     answer = await inquiry.answer(_changed(inquiry.request, changes))
     for _ in range(_MOST):
         if answer is None or isinstance(answer, Solution):
@@ -58,11 +85,7 @@ async def _several(inquiry: Inquiry, trials: Trials[SolveRequest, Solution]) -> 
             break
         changes = [*(one for one in changes if one.item != another.item), another]
         answer = await inquiry.answer(_changed(inquiry.request, changes))
-    if not isinstance(answer, Solution):
-        return None
-    # What gives up most is taken back first; Python is the last to change.
-    changes.sort(key=lambda one: (not one.last_resort, one.about != "python"))
-    return await trials.fewest(changes, answer, _needless)
+    return changes, answer
 
 
 async def _no_version_helps(
