@@ -133,3 +133,14 @@ def test_an_interpreter_is_asked_again_only_when_its_file_changed(
     memory.write_text(json.dumps(remembered))
     assert versions(layout) == expected
     assert asked == [path]
+
+
+def test_what_another_version_of_kaa_has_remembered_is_asked_again(
+    layout: Layout, bin_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        question = host._QUESTION.replace("sys.implementation.name", "'CPython'")
+        assert question != host._QUESTION
+        earlier.setattr(host, "_QUESTION", question)
+        assert versions(layout) == []  # today's kaa cannot read such answers
+    assert versions(layout)

@@ -12,6 +12,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -95,8 +96,9 @@ def _candidates() -> list[Path]:
 
 
 def _fingerprint(path: Path) -> list[int]:
+    """Return what an answer is remembered for: this file, and the question that it was asked."""
     status = path.stat()
-    return [status.st_mtime_ns, status.st_size, status.st_ino]
+    return [status.st_mtime_ns, status.st_size, status.st_ino, zlib.crc32(_QUESTION.encode())]
 
 
 def _ask(path: str) -> dict[str, Any] | None:
