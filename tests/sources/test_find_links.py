@@ -11,7 +11,7 @@ from kaa.model.errors import SourceAnswerError, SourceUnreachableError
 from kaa.network.client import Client
 from kaa.network.explicit_indexes import with_indexes
 from kaa.network.locations import Credentials
-from kaa.network.settings import Index, NetworkSettings
+from kaa.network.settings import Index, NetworkSettings, make_index
 from kaa.sources.find_links import FindLinks
 from kaa.sources.index import ProjectIndex
 from local_index import Fault, LocalIndex
@@ -188,6 +188,16 @@ def test_a_default_index_takes_the_place_of_the_default() -> None:
     again = with_indexes(settings, ["https://known.example/simple"])
     assert [index.location for index in again.indexes] == ["https://known.example/simple/", ""]
     assert with_indexes(settings, []) == settings
+
+
+def test_an_index_that_is_named_again_keeps_its_password() -> None:
+    known = make_index("https://me:pw@known.example/simple")
+    settings = NetworkSettings(indexes=(Index("https://other.example/"), known))
+    found = with_indexes(settings, ["https://known.example/simple"]).indexes
+    assert found == (known, Index("https://other.example/"))
+    other = with_indexes(settings, ["https://you:new@known.example/simple"]).indexes
+    assert other[0].credentials == Credentials("you", "new")
+    assert len(other) == 2
 
 
 def test_no_index_leaves_the_links_alone() -> None:

@@ -35,9 +35,12 @@ def with_indexes(
     own = () if no_index else settings.indexes
     if default is not None:
         own = (*own[:-1], _index(default))
+    known = {index.location: index for index in own if index.credentials is not None}
     unique: dict[str, Index] = {}
     for index in (*map(_index, locations), *own):
-        unique.setdefault(index.location, index)
+        # Named again without its password, to come first: it is the same index.
+        chosen = index if index.credentials is not None else known.get(index.location, index)
+        unique.setdefault(index.location, chosen)
     merge = settings.merge_indexes and not locations
     return replace(settings, indexes=tuple(unique.values()), merge_indexes=merge)
 

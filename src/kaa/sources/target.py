@@ -15,8 +15,6 @@ from kaa.model.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-GENERIC = "*"
-
 
 class KnownSubdir(NamedTuple):
     """A conda subdir: its operating system, and what the system itself calls the processor.

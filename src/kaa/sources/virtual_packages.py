@@ -214,6 +214,3 @@ def _nonsense(text: str, why: str) -> InvalidSpecError:
         hint="write name=version, as in __cuda=12.4, or name= to take one away; "
         f"known are {', '.join(NAMES)}",
     )
-
-
-_assumed = assumed
