@@ -170,3 +170,14 @@ def test_only_dependencies_are_what_is_asked_for() -> None:
     later = kaa("install", "-n", "den", "ipykernel", "--dry-run", "--json").json["plan"]
     assert [each["name"] for each in later["add"]] == ["ipykernel"]
     assert later["remove"] == []
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "requirements.txt", "den.lock"])
+@pytest.mark.parametrize("content", [None, b"\x93\xff\x00broken"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    answer = kaa("create", "-n", "den", "-f", name, "-y", "--json")
+    assert answer.code == 2
+    assert name in answer.json["message"]
+    assert answer.json["cause"] and answer.json["hint"]

@@ -95,7 +95,9 @@ def render_lock(environments: Mapping[str, LockedEnvironment]) -> bytes:
             if type(error).__name__ not in {"LockFileError", "ParseCondaLockError"}:
                 raise
             raise StoreError(
-                "what was solved cannot be said in a lock file", cause=str(error)
+                "what was solved cannot be said in a lock file",
+                cause=str(error),
+                hint="leave out, or choose another version of, the package that the cause names",
             ) from None
         return path.read_bytes()
 
@@ -130,7 +132,11 @@ def read_lock(path: Path) -> dict[str, LockedEnvironment]:
         found = {name: _environment(each) for name, each in sorted(lock.environments())}
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RequestError(f"the lock file {path} cannot be read", cause=reason) from None
+        raise RequestError(
+            f"the lock file {path} cannot be read",
+            cause=reason,
+            hint="check the path and its rights",
+        ) from None
     except ParseCondaLockError as error:
         raise RequestError(
             f"{path.name} is no lock file that can be read",

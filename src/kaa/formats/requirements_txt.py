@@ -77,11 +77,15 @@ def read_requirements(path: Path) -> tuple[RequirementLine, ...]:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RequestError(
-            f"the requirements file {path} cannot be read", cause=error.strerror or str(error)
+            f"the requirements file {path} cannot be read",
+            cause=error.strerror or str(error),
+            hint="check the path and its rights",
         ) from None
     except UnicodeDecodeError as error:
         raise RequestError(
-            f"the requirements file {path} is no text in UTF-8", cause=str(error)
+            f"the requirements file {path} is no text in UTF-8",
+            cause=str(error),
+            hint="save the file in UTF-8",
         ) from None
     return tuple(
         said

@@ -103,7 +103,9 @@ def read_text(path: Path) -> YamlText:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RequestError(f"the file {path} cannot be read", cause=reason) from None
+        raise RequestError(
+            f"the file {path} cannot be read", cause=reason, hint="check the path and its rights"
+        ) from None
     utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return YamlText(content.decode("utf-16" if utf16 else "utf-8-sig"), path.name)

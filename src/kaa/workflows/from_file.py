@@ -312,11 +312,15 @@ class _Collection:
     def _add_constraint(self, line: RequirementLine, origin: str) -> None:
         if line.kind is not LineKind.REQUIREMENT:
             raise UnsupportedError(
-                f"{origin}: only requirements can be constraints, not {line.kind.value}"
+                f"{origin}: only requirements can be constraints, not {line.kind.value}",
+                hint="write `name<2`, or move the line into the requirements file",
             )
         requirement = _parsed(expand_variables(line.value, self._environ), origin)
         if requirement.url or requirement.extras:
-            raise UnsupportedError(f"{origin}: a constraint says a version, no URL and no extra")
+            raise UnsupportedError(
+                f"{origin}: a constraint says a version, no URL and no extra",
+                hint="write `name<2`, or move the line into the requirements file",
+            )
         condition = self._condition(requirement)
         if condition is not None:
             spec = parse_spec(f"{requirement.name}{requirement.specifier}", origin=origin)

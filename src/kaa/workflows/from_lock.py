@@ -56,8 +56,9 @@ def solution_from_lock(
     locked = _locked(path, platform, environment)
     if locked.sources:
         raise UnsupportedError(
-            f"{path.name} has packages that are to be built, such as {locked.sources[0]}",
+            f"{path.name} has packages that are to be built, such as {redact(locked.sources[0])}",
             cause="building conda packages is pixi's, and nothing that kaa does",
+            hint="install it with pixi, or lock without these packages",
         )
     for record in locked.records:
         _check_record(record, virtual_packages, path)
@@ -97,6 +98,7 @@ def _locked(path: Path, platform: str, environment: str) -> LockedPlatform:
         raise RequestError(
             f"{path.name} has no environment {environment}",
             cause=f"it has {', '.join(environments) or 'none'}",
+            hint=f"kaa takes the environment {environment} of a lock file: lock one of this name",
         )
     locked = found.on(platform)
     if locked is None:
