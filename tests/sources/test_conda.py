@@ -51,7 +51,7 @@ def opened(tmp_path: Path, *sources: Source | str, offline: bool = False) -> Con
     client = rattler.Client.default_client(max_retries=0)
     gateway = open_gateway(tmp_path / "cache", client, offline=offline)
     known = [source(each) if isinstance(each, str) else each for each in sources]
-    return CondaChannels(gateway, known, PLATFORM, tmp_path / "cache")
+    return CondaChannels(gateway, known, PLATFORM)
 
 
 async def solved(channels: CondaChannels, *specs: str) -> list[RepoDataRecord]:
@@ -169,7 +169,7 @@ def test_a_channel_for_one_platform_needs_no_noarch(tmp_path: Path, local: bool)
         assert [record.channel for record in found] == [url, url]
 
         # What was found out holds for whoever asks the same gateway.
-        again = CondaChannels(channels.gateway, [source(url)], PLATFORM, tmp_path / "cache")
+        again = CondaChannels(channels.gateway, [source(url)], PLATFORM)
         assert len(asyncio.run(again.records("cub"))) == 1
 
 

@@ -35,6 +35,8 @@ __all__ = ["NOARCH", "CondaChannels", "channel_failure", "open_gateway"]
 NOARCH = "noarch"
 _INCOMPLETE: WeakKeyDictionary[Gateway, dict[tuple[str, str], Place]] = WeakKeyDictionary()
 """By gateway, and by channel URL and subdir, what was found out about incomplete channels."""
+_CACHES: WeakKeyDictionary[Gateway, Path] = WeakKeyDictionary()
+"""The cache that a gateway was opened with; indexes of channels on disk are unpacked there."""
 
 
 def open_gateway(cache_dir: Path, client: Client | None, *, offline: bool = False) -> Gateway:
@@ -50,11 +52,20 @@ def open_gateway(cache_dir: Path, client: Client | None, *, offline: bool = Fals
         # rattler keeps URLs in there as they are, credentials and all
         repodata.mkdir(mode=0o700, parents=True, exist_ok=True)
         repodata.chmod(0o700)
-    return Gateway(
+    gateway = Gateway(
         cache_dir=repodata,
         default_config=SourceConfig(cache_action=action),  # type: ignore[arg-type]  # a literal
         client=client,
     )
+    _CACHES[gateway] = cache_dir
+    return gateway
+
+
+def _default_cache() -> Path:
+    """Return the cache for a gateway that was not opened here."""
+    from kaa.store.layout import default_layout
+
+    return default_layout().metadata
 
 
 def _subdirs(subdir: str) -> tuple[Subdir, ...]:
@@ -64,23 +75,12 @@ def _subdirs(subdir: str) -> tuple[Subdir, ...]:
 
 
 class CondaChannels:
-    """The conda channels of one solve, for one platform.
+    """The conda channels of one solve, for one platform."""
 
-    ``cache_dir`` is where the index of a channel on disk is unpacked to; by default it is below
-    the root that ``KAA_ROOT`` names.
-    """
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        sources: Sequence[Source],
-        subdir: str,
-        cache_dir: Path | None = None,
-    ) -> None:
+    def __init__(self, gateway: Gateway, sources: Sequence[Source], subdir: str) -> None:
         self.gateway = gateway
         self.sources = tuple(sources)
         self.subdirs = _subdirs(subdir)
-        self._cache_dir = cache_dir
         self._incomplete = _INCOMPLETE.setdefault(gateway, {})
 
     def rattler_source(self, source: Source) -> Channel | MultiSource | IncompleteChannel:
@@ -238,12 +238,10 @@ class CondaChannels:
 
     def _place(self, url: str) -> Place | None:
         """Return how to read a channel that rattler does not read as it is, None for others."""
-        from kaa.store.layout import default_layout
-
         known = self._incomplete.get(self._key(url))
         if known is not None:
             return known
-        cache = self._cache_dir or default_layout().metadata
+        cache = _CACHES.get(self.gateway) or _default_cache()
         place = unpacked_place(url, [str(subdir) for subdir in self.subdirs], cache)
         if place is not None:
             self._incomplete[self._key(url)] = place
