@@ -115,6 +115,7 @@ def test_what_the_machine_lacks_and_what_to_type(world: World) -> None:
 def test_a_version_that_only_another_source_has(world: World) -> None:
     error = refused(world, "requests>=3", "numpy")
     assert isinstance(error, NoMatchingVersionError)
+    assert error.message == "no version of 'requests' in conda-forge satisfies `requests>=3`"
     assert error.explanation is not None
     assert fixes(error.explanation) == [
         "`requests` instead of `requests>=3` (gives requests 2.0)",

@@ -112,8 +112,8 @@ class SolveError(KaaError):
 
     @property
     def details(self) -> str | None:
-        """Return the solver's own account."""
-        return self.explanation.tree if self.explanation else None
+        """Return all reasons, where they are many, and the solver's own account."""
+        return self.explanation.details() if self.explanation else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 LINES = 15
 """The most lines that an explanation has where nobody asked for more."""
+_EVERYTHING = 1_000_000
 _LEAST = 3
 """The lines that reasons keep, however much else there is to say."""
 
@@ -149,6 +150,13 @@ class Explanation:
         typed = len(self.conflict) == 1 and self.conflict[0].origin == "you asked"
         demands = [] if typed and self.reasons else _demands(self.conflict)
         return shortened([*demands, *self.reasons], limit)
+
+    def details(self) -> str:
+        """Return what has no place in a few lines: all reasons, if there are many, and the tree."""
+        reasons = self.cause_lines(_EVERYTHING)
+        if len(reasons) <= LINES - _LEAST - len(self.fixes):
+            return self.tree
+        return "\n".join([*reasons, "", self.tree]).rstrip()
 
     def lines(self, limit: int = LINES) -> list[str]:
         """Return the whole explanation in at most ``limit`` lines."""

@@ -183,4 +183,6 @@ async def _no_conda_version(clash: Clash) -> SolveError | None:
     records = await scene.channels.records(name)
     versions = sorted({record.version for record in records}, reverse=True)
     asked = _texts(clash.terms, " and ")
-    return no_matching_version(name, asked, [str(version) for version in versions])
+    where = [s.name for s in scene.request.channels if name in await scene.channels.names([s])]
+    among = " and ".join(where) if scene.request.has_index else ""
+    return no_matching_version(name, asked, [str(version) for version in versions], among)

@@ -214,8 +214,13 @@ def without_version(
     return None if project.offered else _no_wheel(project, asked, versions, pythons)
 
 
-def no_matching_version(name: str, asked: str, versions: Sequence[str]) -> SolveError:
-    """Return the error for a package that has versions (newest first), but not the one asked."""
+def no_matching_version(
+    name: str, asked: str, versions: Sequence[str], where: str = ""
+) -> SolveError:
+    """Return the error for a package that has versions (newest first), but not the one asked.
+
+    ``where`` are the sources that have it, where there are others that were not asked.
+    """
     if not versions:
         return NoWheelError(
             f"the project {name!r} has no files",
@@ -224,7 +229,7 @@ def no_matching_version(name: str, asked: str, versions: Sequence[str]) -> Solve
         )
     newest = ", ".join(versions[:_SHOWN]) + (" ..." if len(versions) > _SHOWN else "")
     return NoMatchingVersionError(
-        f"no version of {name!r} satisfies {asked}",
+        f"no version of {name!r}{f' in {where}' if where else ''} satisfies {asked}",
         cause=(
             f"there are {len(versions)} versions, the newest: {newest}"
             if len(versions) > 1
