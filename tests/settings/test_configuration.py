@@ -267,6 +267,9 @@ def test_whoever_denies_pypi_does_not_get_it_unasked(tmp_path: Path) -> None:
     assert load(tmp_path, condarc="denylist_channels: [pypi]").channels == ("conda-forge",)
     assert load(tmp_path, "deny-channels = ['pypi']", "channels: [a]").channels == ("a",)
     assert load(tmp_path, condarc="denylist_channels: [b]").channels == ("conda-forge", "pypi")
+    files = [toml(tmp_path / ".condarc", "channels: [a]\nallowlist_channels: [a]\n")]
+    part = load_configuration({}, condarc_files=files, own_files=[], only={"channels"})
+    assert part.channels == ("a",)
 
 
 # --- where things lie

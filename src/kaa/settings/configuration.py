@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PYPI = "pypi"
 DEFAULT_CHANNELS = ("conda-forge", PYPI)
 """Where packages come from when nothing is configured at all."""
+_DECIDES_ON_PYPI = ("allowed_channels", "denied_channels")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -109,13 +110,15 @@ def load_configuration(
     from kaa.settings.condarc import read_condarc
     from kaa.settings.own import read_own
 
+    if only is not None and "channels" in only:
+        only = {*only, *_DECIDES_ON_PYPI}
     conda = read_condarc(environ, conda_files, fields=only)
     own = read_own(environ, kaa_files)
     found = {**conda, **own}
     values: dict[str, Any] = {name: each.value for name, each in found.items()}
     if "channels" not in own:
         channels = values.get("channels") or DEFAULT_CHANNELS[:1]
-        allowed, denied = (values.get(name, ()) for name in ("allowed_channels", "denied_channels"))
+        allowed, denied = (values.get(name, ()) for name in _DECIDES_ON_PYPI)
         values["channels"] = _with_pypi(channels, allowed, denied)
     return Configuration(**values, origins={name: each.origins for name, each in found.items()})
 
