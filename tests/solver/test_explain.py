@@ -143,7 +143,7 @@ def test_a_private_package_is_never_looked_for_on_an_index(world: World) -> None
 
 def test_a_dependency_that_nobody_has(world: World) -> None:
     explanation = explained(world, "lost", "numpy")
-    assert explanation.reasons == ("lost 1.0 needs nowhere-to-be-found >=2, which no source has",)
+    assert explanation.reasons == ("lost 1.0 needs nowhere-to-be-found >=2, which no channel has",)
     assert [missing.name for missing in explanation.missing] == ["nowhere-to-be-found"]
     assert fixes(explanation) == ["leave out `lost`"]
 
@@ -321,6 +321,19 @@ def test_nothing_is_left_out_that_is_all_there_is(world: World) -> None:
     assert explained(world, "lost", "python").fixes == ()
     installed = world.solve(world.request("numpy=1.26", "python=3.11")).records
     assert explained(world, "lost", "numpy", installed=installed).fixes == ()
+
+
+def test_two_specs_of_what_cannot_be_had_are_both_left_out(world: World) -> None:
+    specs = ["lost", "lost>=1", "frame", "numpy=2"]
+    explanation = refused(world, *specs).explanation
+    assert explanation is not None
+    for fix in explanation.fixes:
+        for change in fix.changes:
+            assert change.before is not None
+            place = specs.index(change.before)
+            specs[place : place + 1] = [change.after] if change.after else []
+    assert "lost" not in " ".join(specs)
+    assert world.answer(*specs)
 
 
 def test_what_may_not_be_built(world: World) -> None:

@@ -89,6 +89,15 @@ class Evidence:
         span = versions[0] + (f" to {versions[-1]}" if len(versions) > 1 else "")
         return f"{span} in {', '.join(one.source.name for one in found)}"
 
+    def asked_for(self, name: str) -> str:
+        """Return whom of all sources that a name was asked of has not what was wanted of it.
+
+        An index is not asked for what channels provide, nor for what only conda packages need.
+        """
+        source, request = self.refusal.source, self.refusal.scene.request
+        asked = source is not None and (name in source.unknown or name in source.projects)
+        return "no source" if asked or not request.has_index else "no channel"
+
     def has(self, source: Source, name: str) -> bool:
         """Say whether a source has anything of what is asked of ``name``."""
         from rattler import Version, VersionSpec

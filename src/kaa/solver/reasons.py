@@ -125,7 +125,7 @@ def _add_root(node: Node, facts: Facts, lines: dict[str, None]) -> None:
         elif node.name in facts.rejected and not demands:
             lines[f"no version of {name} can be used{there}"] = None
         else:
-            lines[f"{_asked_sources(node.name, facts)} {asked}{there}"] = None
+            lines[f"{facts.evidence.asked_for(node.name)} has {asked}{there}"] = None
     elif node.says is Says.LOCKED:
         lines[f"{name} {node.rest} is installed and may not change"] = None
     elif node.says is Says.UNFULFILLED and demands:
@@ -136,13 +136,6 @@ def _add_root(node: Node, facts: Facts, lines: dict[str, None]) -> None:
         lines[node.rest] = None
     elif len(demands) > 1 and not facts.evidence.satisfiable(node.name, [""]):
         lines[f"no version of {name} is what all of these allow: {_said(demands)}"] = None
-
-
-def _asked_sources(name: str, facts: Facts) -> str:
-    """Return who has not what was wanted: an index is not asked for what channels provide."""
-    scene = facts.evidence.refusal.scene
-    conda = name in scene.channel_names and not (scene.part and scene.part.provides(name))
-    return "no channel has" if conda and scene.request.has_index else "no source has"
 
 
 def _add_claims(
@@ -198,7 +191,7 @@ def _against(name: str, specs: Sequence[str], facts: Facts) -> str:
     demands = facts.demands.get(name)
     available = evidence.available(name)
     if available is None:
-        return ", which no source has"
+        return f", which {evidence.asked_for(name)} has"
     if evidence.satisfiable(name, specs):
         return ""
     if demands and evidence.satisfiable(name, specs, as_asked=False):

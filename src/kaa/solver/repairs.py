@@ -80,18 +80,20 @@ async def _anything(
     for _ in range(_MOST):
         if answer is None or isinstance(answer, Solution):
             break
-        another = await _no_version_helps(inquiry.about(answer), inquiry.terms)
-        if another is None:
+        others = await _no_version_helps(inquiry.about(answer), inquiry.terms)
+        if not others:
             break
-        changes = [*(one for one in changes if one.item != another.item), another]
+        items = {one.item for one in others}
+        changes = [*(one for one in changes if one.item not in items), *others]
         answer = await inquiry.answer(_changed(inquiry.request, changes))
     return changes, answer
 
 
 async def _no_version_helps(
     inquiry: Inquiry, terms: Sequence[Term]
-) -> Relaxation[SolveRequest] | None:
-    """Return a change that is not about versions, for a request that leaves them all open.
+) -> list[Relaxation[SolveRequest]]:
+    """Return what helps a request that leaves all versions open: a change that is not about them,
+    or to do without a package, whatever is asked of it.
 
     ``terms`` are those of the request before they were left open.
     """
@@ -101,10 +103,12 @@ async def _no_version_helps(
     alone = Trials(with_only(inquiry.request, clash.terms), inquiry.solution, _versions)
     for change in gentle:
         if await alone.first([(change,)]):
-            return change
+            return [change]
     names = [term.name for term in clash.terms if term.name != "python"]
     wanted = [term for term in terms if term.name in names and not term.pin]
-    return next((leaving_out(term, term.spec) for term in wanted if term.spec), None)
+    return [
+        leaving_out(term, term.spec) for term in wanted if term.spec and term.name == wanted[0].name
+    ]
 
 
 def _changed(request: SolveRequest, changes: Sequence[Relaxation[SolveRequest]]) -> SolveRequest:
