@@ -190,11 +190,16 @@ def _url(place: str, *, named: bool) -> DirectReference | None:
     if is_local(url):
         found = _local(local_path(url), place)
     else:
-        kind = _archive_kind(urlsplit(url).path, conda=not named)
+        path = urlsplit(url).path
+        kind = _archive_kind(path, conda=not named)
         if kind is None or "::" in url:
-            if named:
-                raise _invalid(place, "it does not end as a wheel or an archive of source does")
-            return None
+            if not named and ("::" in url or path.lower().endswith(_CONDA_ENDINGS)):
+                return None
+            raise _invalid(
+                place,
+                "it does not end as a wheel or an archive of source does (and a repository "
+                "would begin with git+)",
+            )
         bare, credentials = split_credentials(url)
         found = DirectReference(place, bare, kind, credentials=credentials)
     options = _Fragment(place, fragment)
