@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from click.decorators import FC
 
 
-def installed_argument(**options: Any) -> Callable[[FC], FC]:
+def installed_argument(metavar: str, **options: Any) -> Callable[[FC], FC]:
     """Add the argument of packages that the environment of ``-n`` or ``-p`` has.
 
-    ``options`` are those of :func:`click.argument`.
+    ``metavar`` is how help shows it; ``options`` are those of :func:`click.argument`.
     """
-    return click.argument(
-        "packages", metavar="PACKAGE", shell_complete=_complete_packages, **options
-    )
+    return click.argument("packages", metavar=metavar, shell_complete=_complete_packages, **options)
 
 
 def _complete_packages(

@@ -42,7 +42,7 @@ PRESENCE = {
 )
 @json_option
 @verbose_option
-@installed_argument(nargs=-1)
+@installed_argument("[PACKAGE...]", nargs=-1)
 @pass_invocation
 def tree(
     invocation: Invocation,

@@ -36,7 +36,7 @@ Examples:
 @click.command(short_help="Update packages of an environment.", epilog=_EXAMPLES)
 @environment_options
 @solve_options()
-@installed_argument(nargs=-1)
+@installed_argument("[PACKAGE...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Update all packages.")
 @yes_option
 @dry_run_option

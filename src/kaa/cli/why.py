@@ -32,7 +32,7 @@ _MORE = 1000
 @environment_options
 @json_option
 @verbose_option
-@installed_argument(required=True)
+@installed_argument("PACKAGE", required=True)
 @pass_invocation
 def why(invocation: Invocation, name: str | None, prefix: Path | None, packages: str) -> None:
     """Say who needs PACKAGE: the shortest ways down to it from what was asked for.
