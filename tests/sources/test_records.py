@@ -20,7 +20,7 @@ URL = "https://example.org/demo-1.0-py3-none-any.whl"
 
 def needed(*requires: str, extras: tuple[str, ...] = (), target: Target = TARGET) -> list[str]:
     metadata = CoreMetadata("demo", "1.0", None, requires, extras)
-    found = dependencies(metadata, target)
+    found = dependencies(metadata, target, direct={"chosen"})
     return [f"{item.extra}: " * bool(item.extra) + item.match_spec() for item in found]
 
 
@@ -43,11 +43,22 @@ def needed(*requires: str, extras: tuple[str, ...] = (), target: Target = TARGET
         ),
         ("a; extra != 'one'", ["a"]),
         ("demo[two]; extra == 'one'", ["one: demo[extras=[two]]"]),
-        ("a @ https://example.org/a.whl", [f'a[version="{NO_VERSION}"]']),
+        ("a @ https://example.org/a.whl ; extra == 'one'", [f'one: a[version="{NO_VERSION}"]']),
+        (
+            "a @ https://example.org/a.whl ; python_version < '3.10'",
+            [f'a[version="{NO_VERSION}", when="python <3.10a0"]'],
+        ),
+        ("chosen @ https://example.org/a.whl", ["chosen"]),
     ],
 )
 def test_requirements(text: str, expected: list[str]) -> None:
     assert needed(text, extras=("one", "two")) == expected
+
+
+def test_a_url_that_is_needed_always_is_to_be_asked_for() -> None:
+    with pytest.raises(MetadataError, match="from a URL only what is asked for") as caught:
+        needed("a @ https://me:secret@example.org/a.whl")
+    assert caught.value.hint == "ask for it, too: `a @ https://example.org/a.whl`"
 
 
 def test_each_need_is_said_once() -> None:

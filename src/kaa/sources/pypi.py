@@ -327,7 +327,8 @@ class PyPISource:
         try:
             first = len(project.offered) == 1
             metadata = await self._core_metadata(project, wheels[0], likely=first)
-            needed = dependencies(metadata, self._target, self._part.names.conda_name)
+            names = self._part.names
+            needed = dependencies(metadata, self._target, names.conda_name, self._part.direct)
         except (MetadataError, BuildError) as error:
             # What was asked for and cannot be built is to be told; a possibility is passed over,
             # such as an older version while a newer one can be had.
@@ -351,7 +352,6 @@ class PyPISource:
             project.offered[version].append(extra_record(project.name, version, needed))
             return True
         requires = python_spec(metadata.requires_python)
-        names = self._part.names
         rivals = names.rivals(names.project(project.name) or project.name)
         constrains = [f"{rival} <0dev" for rival in rivals]
         for wheel in wheels:

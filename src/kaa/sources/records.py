@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kaa.model.errors import MetadataError
 from kaa.model.package import PYPI, channel_url
+from kaa.network.locations import redact_text
 from kaa.sources.markers import ALWAYS, python_condition
 from kaa.sources.part import split_extra_name
 from kaa.sources.versions import NO_VERSION, conda_version, version_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from packaging.markers import Marker
     from packaging.requirements import Requirement
@@ -58,23 +59,33 @@ class Dependency(NamedTuple):
 
 
 def dependencies(
-    metadata: CoreMetadata, target: Target, named: Callable[[str], str] = str
+    metadata: CoreMetadata,
+    target: Target,
+    named: Callable[[str], str] = str,
+    direct: Container[str] = (),
 ) -> list[Dependency]:
     """Return what a distribution needs on the target, extras included.
 
-    ``named`` gives the solver's name of a project (PEP 503).
+    ``named`` gives the solver's name of a project (PEP 503); ``direct`` are names that the user
+    gave a URL or path for, which then stands for whatever URL a requirement has.
 
-    Requirements with a URL cannot be part of a solve and are said with a version that no package
-    has, so that the solver avoids the distribution. Raises
-    :class:`~kaa.model.errors.MetadataError` for a line that is no requirement (PEP 508).
+    Nothing is fetched from a URL that only metadata name. A requirement with one that counts only
+    sometimes is said with a version that no package has, so that the solver avoids it.
+
+    Raises :class:`~kaa.model.errors.MetadataError` for a line that is no requirement (PEP 508),
+    and for a URL that is needed always.
     """
     found: list[Dependency] = []
     for text in metadata.requires_dist:
         requirement = _parsed(text)
         name = named(_canonical(requirement.name))
-        version = NO_VERSION if requirement.url else version_spec(requirement.specifier)
+        version = version_spec(requirement.specifier)
+        if requirement.url and name not in direct:
+            version = NO_VERSION
         extras = tuple(sorted(_canonical(extra) for extra in requirement.extras))
         for extra, condition in _conditions(requirement, metadata.extras, target):
+            if version == NO_VERSION and requirement.url and (extra, condition) == ("", ALWAYS):
+                raise _needs_url(requirement)
             pre_releases = bool(requirement.specifier.prereleases)
             found.append(Dependency(name, version, extras, condition, extra, pre_releases))
     return list(dict.fromkeys(found))
@@ -143,6 +154,14 @@ def _no_requirement(text: str, why: str) -> MetadataError:
         f"{text!r} in its metadata is no requirement",
         cause=why,
         hint="choose another version, and tell the project's authors",
+    )
+
+
+def _needs_url(requirement: Requirement) -> MetadataError:
+    asked = redact_text(f"{requirement.name} @ {requirement.url}")
+    return MetadataError(
+        f"it needs `{asked}`, and from a URL only what is asked for is fetched",
+        hint=f"ask for it, too: `{asked}`",
     )
 
 

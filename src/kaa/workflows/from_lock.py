@@ -15,7 +15,7 @@ from kaa.network.locations import redact
 from kaa.solver.request import Solution
 from kaa.sources.channels import public_url
 from kaa.sources.identity import built_identity
-from kaa.sources.index import SDIST_ENDINGS
+from kaa.sources.index import SDIST_ENDINGS, normalise
 from kaa.sources.project_names import ProjectNames
 from kaa.sources.records import dependencies, wheel_record
 from kaa.sources.target import target_for
@@ -23,7 +23,7 @@ from kaa.sources.versions import python_spec
 from kaa.sources.wheels import FORBIDDEN, choose_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from rattler import RepoDataRecord
 
@@ -70,7 +70,12 @@ def solution_from_lock(
         )
     names = ProjectNames({record.name.normalized for record in locked.records}, mapping)
     target = target_for(platform, (python,) if python else (), virtual_packages)
-    wheels = [_wheel(each, target, names, path, build=build) for each in locked.distributions]
+    # Whatever a requirement says of a URL, the lock says where everything comes from.
+    direct = {record.name.normalized for record in locked.records}
+    direct |= {names.conda_name(normalise(each.name)) for each in locked.distributions}
+    wheels = [
+        _wheel(each, target, names, direct, path, build=build) for each in locked.distributions
+    ]
     records = [*locked.records, *(record for record, _ in wheels)]
     return Solution(
         records=tuple(sorted(records, key=lambda record: record.name.normalized)),
@@ -143,11 +148,15 @@ def _is_met(need: str, virtual_packages: Sequence[str]) -> bool:
 
 
 def _wheel(
-    locked: LockedDistribution, target: Target, names: ProjectNames, path: Path, *, build: bool
+    locked: LockedDistribution,
+    target: Target,
+    names: ProjectNames,
+    direct: Container[str],
+    path: Path,
+    *,
+    build: bool,
 ) -> tuple[RepoDataRecord, IndexFile]:
     """Return the record of a locked wheel or sdist, and the file that it is made of."""
-    from packaging.utils import canonicalize_name
-
     url = locked.url
     if Path(url).is_absolute() and not url.endswith("/"):
         url = Path(url).as_uri()  # pixi's way to write a file of this machine
@@ -181,8 +190,8 @@ def _wheel(
         locked.requires_dist,
         tuple(sorted({extra for text in locked.requires_dist for extra in _EXTRA.findall(text)})),
     )
-    needed = dependencies(metadata, target, names.conda_name)
-    name = names.conda_name(canonicalize_name(locked.name))
+    needed = dependencies(metadata, target, names.conda_name, direct)
+    name = names.conda_name(normalise(locked.name))
     choice = choices[0]
     sha256 = built_identity(locked.sha256, choice.python) if choice.built else locked.sha256
     python = [s for s in (python_spec(locked.requires_python), choice.python) if s != "*"]
