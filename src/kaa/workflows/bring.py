@@ -9,14 +9,25 @@ from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
 from kaa.workflows.supply import is_host_python
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kaa.model.progress import Progress
+    from kaa.model.source import Source
     from kaa.solver.request import Solution
     from kaa.store.layout import Layout
     from kaa.workflows.supply import Supply
 
 
-async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Progress) -> None:
+async def bring(
+    solution: Solution,
+    layout: Layout,
+    supply: Supply,
+    progress: Progress,
+    named: Sequence[Source] = (),
+) -> None:
     """Bring everything of a solution into the package cache, checked.
+
+    ``named`` are sources that only specs name: their credentials count, too.
 
     Raises the errors of the network, the store and the disk.
     """
@@ -37,7 +48,7 @@ async def bring(solution: Solution, layout: Layout, supply: Supply, progress: Pr
         supply.channel_client,
         supply.metadata,
         progress,
-        lambda url: private_url(url, supply.chosen),
+        lambda url: private_url(url, (*supply.chosen, *named)),
         builds=_builds(solution, supply),
     )
 

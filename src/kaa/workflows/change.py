@@ -163,7 +163,7 @@ async def carry_out_change(
     if plan.nothing_to_do:
         return read_info(prefix)
     check_current(prefix, change.current.number)
-    await bring(change.solution, layout, change.supply, progress)
+    await bring(change.solution, layout, change.supply, progress, change.sources)
     await _link(change, layout, progress)
     try:
         if plan.overlay is not None:

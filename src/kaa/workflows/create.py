@@ -173,7 +173,7 @@ async def carry_out_create(
     from kaa.workflows.kernel import announce, lend_kernel
 
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
-    await bring(solution, layout, supply, progress)
+    await bring(solution, layout, supply, progress, creation.sources)
     await link_first_generation(
         solution, creation.specs, prefix, creation.manifest, layout, progress, creation.variables
     )
