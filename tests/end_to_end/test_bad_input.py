@@ -95,7 +95,9 @@ URLS = {
     "not there": Case(("bear @ {files}bear-9-py3-none-any.whl",), 5, ("answered 404", "bear-9")),
     "another project": Case((f"bear @ {FUR}",), 5, ("it is fur 2.1", "fur @ ")),
     "another hash": Case((f"{FUR}#sha256={'0' * 64}",), 6, ("is not the file", "0" * 64)),
-    "another version": Case((FUR, "fur<2"), 4, ("'fur' satisfies `fur<2`", "version: 2.1")),
+    "another version": Case(
+        (FUR, "fur<2"), 4, ("`fur<2` and `fur @", "version: 2.1", "leave out `fur<2`")
+    ),
 }
 
 

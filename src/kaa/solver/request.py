@@ -30,9 +30,10 @@ class SolveRequest:
     ``sources`` are in order of priority, and among them is whatever a spec names; ``platform`` is
     a conda subdir; ``virtual_packages`` are texts (``__glibc=2.36=0``); ``pins`` hold for what is
     in the answer without asking for it; ``installed`` records stay where they can, with
-    ``frozen`` in any case; ``direct`` are distributions of URLs and paths by project (PEP 503);
-    records that are younger than ``exclude_newer`` do not count; ``loosened`` are names that every
-    source may provide, although the priority is strict; ``add_pip`` brings pip along with Python.
+    ``frozen`` in any case; ``direct`` are distributions of URLs and paths by project (PEP 503),
+    which count as long as a spec asks for them; records that are younger than ``exclude_newer`` do
+    not count; ``loosened`` are names that every source may provide, although the priority is
+    strict; ``add_pip`` brings pip along with Python.
     """
 
     specs: tuple[Spec, ...]
@@ -52,6 +53,12 @@ class SolveRequest:
     def channels(self) -> tuple[Source, ...]:
         """The conda channels among the sources."""
         return tuple(source for source in self.sources if source.kind is Kind.CONDA)
+
+    @property
+    def asked_directly(self) -> Mapping[str, DirectDistribution]:
+        """The distributions of URLs and paths that a spec asks for, by project."""
+        asked = {spec.name for spec in self.specs if spec.direct}
+        return {project: one for project, one in self.direct.items() if project in asked}
 
     @property
     def has_index(self) -> bool:

@@ -117,7 +117,7 @@ async def plain_scene(request: SolveRequest, catalog: Catalog) -> Scene | None:
     Nothing more than that need be known of it as long as there is an answer. None for any other
     request, and for one that the channels may not have everything for.
     """
-    beside = request.pins or request.installed or request.direct or request.loosened
+    beside = request.pins or request.installed or request.asked_directly or request.loosened
     if beside or request.priority is Priority.DISABLED or not request.channels:
         return None
     if any(spec.source or spec.extras for spec in request.specs):
@@ -164,7 +164,7 @@ async def _names(request: SolveRequest, catalog: Catalog, channel_names: frozens
     from kaa.sources.project_names import ProjectNames
 
     plain = all(spec.source is None and spec.name in channel_names for spec in request.specs)
-    ours = not request.installed and not request.direct
+    ours = not request.installed and not request.asked_directly
     if plain and ours and request.sources[0].kind is Kind.CONDA:
         return ProjectNames(channel_names)  # nothing will be asked of an index
     return ProjectNames(channel_names, await catalog.mapping())
@@ -231,14 +231,15 @@ async def _part(
         if spec.source is not None:
             from_index = _source(spec, request).kind is Kind.PYPI
             (elsewhere.discard if from_index else elsewhere.add)(name)
-    elsewhere -= {names.conda_name(project) for project in request.direct}
+    direct = {names.conda_name(name): one for name, one in request.asked_directly.items()}
+    elsewhere -= direct.keys()
     competes = not before or request.priority is Priority.DISABLED
     return Part(
         names=names,
         elsewhere=frozenset(elsewhere),
         also=channel_names if competes else frozenset(),
         installed=_of_index(request),
-        direct={names.conda_name(project): direct for project, direct in request.direct.items()},
+        direct=direct,
         exclude_newer=request.exclude_newer,
         before_others=len(before) < len(request.channels)
         and request.priority is not Priority.DISABLED,

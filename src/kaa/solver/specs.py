@@ -38,7 +38,7 @@ class Spec:
     ``build`` is a build string, glob or regular expression; ``brackets`` are other fields of a
     match spec, as typed; ``source`` is whom it has to come from, as typed, None for whoever has
     it; ``pre_releases`` says that the spec names one, which allows them (PEP 440); ``origin`` says
-    who wants it.
+    who wants it; ``direct`` that it is the distribution of a URL or path that the request has.
     """
 
     text: str
@@ -51,6 +51,7 @@ class Spec:
     brackets: tuple[tuple[str, str], ...] = ()
     source: str | None = None
     origin: str = YOU_ASKED
+    direct: bool = False
 
     def match_spec(
         self, name: str | None = None, *, conda: bool = False, channel: str | None = None

@@ -88,7 +88,7 @@ def direct_spec(one: DirectDistribution) -> Spec:
     """Return the spec that a direct reference comes to, once its name is known."""
     reference = one.reference
     text = lasting_text(reference, one.name)
-    return Spec(text, one.name, "*", reference.extras, pre_releases=True, source=PYPI)
+    return Spec(text, one.name, "*", reference.extras, pre_releases=True, source=PYPI, direct=True)
 
 
 async def _python(specs: Sequence[Spec], catalog: Catalog) -> str:
