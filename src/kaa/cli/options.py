@@ -102,6 +102,7 @@ source_option = click.option(
 )
 
 
+_OVERRIDE_CHANNELS = "--override-channels"
 _PRIORITIES = ("strict", "flexible", "disabled")
 
 
@@ -160,6 +161,14 @@ def solve_options(
             help="A directory or page that has wheels and source distributions.",
         ),
     ]
+    if not platform:
+        shared.append(
+            click.option(
+                _OVERRIDE_CHANNELS,
+                is_flag=True,
+                help="Take packages from the sources of -c only, now and from then on.",
+            )
+        )
     if platform:
         shared.append(
             click.option(
@@ -187,8 +196,13 @@ def _solve_options(values: dict[str, Any]) -> SolveOptions:
     no_deps, only_deps = values.pop("no_deps"), values.pop("only_deps")
     if no_deps and only_deps:
         raise RequestError("--no-deps and --only-deps leave nothing", hint="give one of them")
+    sources, override_channels = values.pop("sources"), values.pop("override_channels", False)
+    if override_channels and not sources:
+        raise RequestError(
+            f"{_OVERRIDE_CHANNELS} leaves no sources", hint="name one: `-c conda-forge`"
+        )
     return SolveOptions(
-        sources=values.pop("sources"),
+        sources=sources,
         priority=values.pop("channel_priority"),
         platform=values.pop("platform", None),
         overrides=values.pop("overrides"),
@@ -200,6 +214,7 @@ def _solve_options(values: dict[str, Any]) -> SolveOptions:
         editable=values.pop("editable"),
         indexes=values.pop("indexes"),
         find_links=values.pop("find_links"),
+        override_channels=override_channels,
     )
 
 

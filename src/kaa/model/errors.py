@@ -149,9 +149,15 @@ class NoAnswerError(SolveError):
 
 
 class SourceError(KaaError):
-    """A source did not give what it was asked for."""
+    """A source did not give what it was asked for.
+
+    Where it is a channel that one can do without, ``channel`` is its name and ``without`` what of
+    the hint says how: whoever knows the whole command line says that better.
+    """
 
     exit_code = 5
+    channel: str | None = None
+    without: str | None = None
 
 
 class SourceUnreachableError(SourceError):

@@ -23,7 +23,8 @@ class SolveOptions:
     ``exclude_newer`` a date (ISO 8601) or an age (``7d``); ``build`` allows to build from source;
     ``frozen`` keeps what is installed as it is; ``editable`` are paths of ``-e``; ``indexes`` and
     ``find_links`` go before those of the settings; ``default_index`` takes the place of the
-    settings' last one, and ``no_index`` leaves none of the settings' own.
+    settings' last one, and ``no_index`` leaves none of the settings' own; ``override_channels``
+    leaves out the sources that an environment was made from.
     """
 
     sources: tuple[str, ...] = ()
@@ -40,3 +41,4 @@ class SolveOptions:
     find_links: tuple[str, ...] = ()
     default_index: str | None = None
     no_index: bool = False
+    override_channels: bool = False

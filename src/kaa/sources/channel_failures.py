@@ -75,10 +75,17 @@ def channel_failure(
     ``package`` the name of the package whose records cannot be read.
     """
     failed = failed or named_source(error, sources)
+    found = _channel_failure(error, sources, failed, package)
+    return can_do_without(found, failed, sources) if failed else found
+
+
+def _channel_failure(
+    error: Exception, sources: Sequence[Source], failed: Source | None, package: str | None
+) -> SourceError:
     who = f"the channel {failed.name}" if failed else "a channel"
     said = _without_credentials(error)
     lines = said.split(_CAUSE)
-    without = _without(failed, sources)
+    without = without_channel(failed, sources)
     status = _STATUS.search(said)
     if _NO_SUBDIR in lines[0] and failed and is_missing_subdir(error):
         return _no_such_channel(failed, without)
@@ -100,11 +107,12 @@ def channel_failure(
             hint=f"run it once with the network; without the channel: {without}",
         )
     if "error sending request" in said:
+        if failed:
+            return unreachable(failed, sources, lines[-1])
         return SourceUnreachableError(
             f"{who} cannot be reached",
             cause=lines[-1],
-            hint="check the connection and the proxy; "
-            f"without it: {without}, or `--offline` for what the cache has",
+            hint=f"check the connection and the proxy; without it: {without}",
         )
     if _BAD_RECORD in said:
         return SourceAnswerError(
@@ -128,11 +136,23 @@ def channel_failure(
 
 def wrong_subdir(source: Source, sources: Sequence[Source], found: str, subdir: str) -> SourceError:
     """Return the error for records of another platform's, which would be installed else."""
-    return SourceAnswerError(
+    error = SourceAnswerError(
         f"the channel {source.name} gives packages for {found} as those for {subdir}",
         cause=f"its index of {subdir} has records of the subdir {found}",
-        hint=f"tell the channel's owners; without it: {_without(source, sources)}",
+        hint=f"tell the channel's owners; without it: {without_channel(source, sources)}",
     )
+    return can_do_without(error, source, sources)
+
+
+def unreachable(source: Source, sources: Sequence[Source], cause: str | None) -> SourceError:
+    """Return the error for a channel that does not answer at all."""
+    error = SourceUnreachableError(
+        f"the channel {source.name} cannot be reached",
+        cause=cause,
+        hint="check the connection and the proxy; "
+        f"without it: {without_channel(source, sources)}, or `--offline` for what the cache has",
+    )
+    return can_do_without(error, source, sources)
 
 
 def _no_such_channel(source: Source, without: str) -> SourceAnswerError:
@@ -156,7 +176,14 @@ def _login(source: Source | None) -> str:
     )
 
 
-def _without(failed: Source | None, sources: Sequence[Source]) -> str:
+def can_do_without(error: SourceError, failed: Source, sources: Sequence[Source]) -> SourceError:
+    """Return the error, with what it is about noted in it."""
+    error.channel, error.without = failed.name, without_channel(failed, sources)
+    return error
+
+
+def without_channel(failed: Source | None, sources: Sequence[Source]) -> str:
+    """Return what to type to work without a channel, as far as only the sources are known."""
     others = [source for source in sources if source is not failed]
     return "`" + (" ".join(f"-c {source.name}" for source in others) or "-c pypi") + "`"
 

@@ -23,6 +23,7 @@ from kaa.model.errors import (
     UnsupportedError,
 )
 from kaa.network.settings import DEFAULT_TIMEOUT
+from kaa.sources.channel_failures import unreachable
 from kaa.sources.channels import mirrors, public_url
 
 if TYPE_CHECKING:
@@ -154,23 +155,16 @@ async def check_reachable(
     trusted = hosts if configuration.ssl_verify is False else own.trusted_hosts
     probing = replace(own, timeout=limit, retries=0, trusted_hosts=trusted, netrc=None)
     async with HttpClient(probing) as client:
-        await asyncio.gather(*(_probe(client, url, each) for url, each in places.items()))
+        await asyncio.gather(*(_probe(client, url, each, sources) for url, each in places.items()))
 
 
-async def _probe(client: HttpClient, url: str, source: Source) -> None:
+async def _probe(client: HttpClient, url: str, source: Source, sources: Sequence[Source]) -> None:
     try:
         await client.get_range(f"{url}noarch/repodata.json", 0, 1)
     except SourceAnswerError:
         return
     except SourceUnreachableError as error:
-        raise SourceUnreachableError(
-            f"the channel {source.name} cannot be reached",
-            cause=error.cause,
-            hint=(
-                "check the connection and the proxy; to work without it name the other sources: "
-                "`-c pypi`"
-            ),
-        ) from error
+        raise unreachable(source, sources, error.cause) from error
 
 
 def _checked_proxy(url: str, configuration: Configuration) -> str:

@@ -214,9 +214,13 @@ async def _prepared(
     check_writable(current.prefix.generations)
     # In a thread, because it may have to wait, and Ctrl-C must not have to.
     await asyncio.to_thread(clear_leftovers, layout, current.prefix)
-    given = dict.fromkeys((*request.options.sources, *current.sources))
+    recorded = () if request.options.override_channels else current.sources
+    given = dict.fromkeys((*request.options.sources, *recorded))
     options = replace(request.options, sources=tuple(given))
-    async with open_supply(layout, options, progress, prefix=current.generation) as supply:
+    opened = open_supply(
+        layout, options, progress, prefix=current.generation, only=("--override-channels",)
+    )
+    async with opened as supply:
         platform = platform_of(options, supply.configuration)
         if is_foreign(platform):
             raise UnsupportedError(

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kaa.model.errors import SourceError
 from kaa.model.package import HOST, source_of_channel
 from kaa.model.progress import Phase
+from kaa.model.source import Kind
 from kaa.network.client import Client
 from kaa.network.explicit_indexes import with_indexes
 from kaa.network.locations import as_url
@@ -61,6 +63,8 @@ class Supply:
     configuration: Configuration
     settings: NetworkSettings
     chosen: tuple[Source, ...]
+    only: tuple[str, ...] = ()
+    """What has to be typed for no other sources than those of ``-c`` to count."""
 
     def sources(self, specs: Sequence[Spec]) -> tuple[Source, ...]:
         """Return the sources in order of priority, those that only specs name at the end.
@@ -72,6 +76,14 @@ class Supply:
         more = dict.fromkeys(text for text in named if known.source(text) is None)
         return (*self.chosen, *resolve_sources(tuple(more), self.configuration))
 
+    def without(self, channel: str) -> str:
+        """Return what to type to do the same without a channel."""
+        names = [source.name for source in self.chosen if source.kind is not Kind.HOST]
+        if channel not in names:  # only a spec asks for it
+            return f"leave out `{channel}::`"
+        others = [f"-c {name}" for name in names if name != channel] or ["-c pypi"]
+        return "`" + " ".join([*self.only, *others]) + "`"
+
 
 @asynccontextmanager
 async def open_supply(
@@ -81,11 +93,13 @@ async def open_supply(
     *,
     sources: tuple[str, ...] = (),
     prefix: Path | None = None,
+    only: tuple[str, ...] = (),
 ) -> AsyncIterator[Supply]:
     """Give what a run finds packages with; connections are closed at the end.
 
     ``sources`` stand in for those of the settings when the options name none; ``prefix`` is an
-    environment whose own settings count.
+    environment whose own settings count; ``only`` is the option without which ``-c`` does not
+    keep other sources away. The error for a channel that fails says what to type to do without.
 
     Raises :class:`~kaa.model.errors.RequestError` for settings that make no sense.
     """
@@ -135,7 +149,16 @@ async def open_supply(
                 builder=builder,
                 builds=options.build and not configuration.no_build,
             )
-            yield Supply(client, channel_client, metadata, catalog, configuration, settings, chosen)
+            supply = Supply(
+                client, channel_client, metadata, catalog, configuration, settings, chosen, only
+            )
+            try:
+                yield supply
+            except SourceError as error:
+                if error.channel and error.without and error.hint:
+                    way = supply.without(error.channel)
+                    error.hint = error.hint.replace(error.without, way)
+                raise
 
 
 def _find_links(client: Client, settings: NetworkSettings) -> FindLinks | None:
