@@ -5,18 +5,20 @@ Each is tried as a user types it and with ``--json``, which carries the same.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from end_to_end.conftest import know_interpreters
-from end_to_end.machine import kaa, root, state
+from end_to_end.machine import Answer, kaa, root, state
+from kaa.cli.main import execute
 from local_index import JSON, Fault
 from wheels import build_wheel
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from end_to_end.machine import Answer
     from local_index import LocalIndex
 
 
@@ -33,7 +34,7 @@ def refused(*arguments: str | Path) -> Answer:
     before = state()
     answer = kaa("create", "-y", *arguments)
     assert state() == before
-    told = kaa("create", "-y", "--json", *arguments)
+    told = kaa_here("create", "-y", "--json", *arguments)
     assert state() == before
 
     assert answer.code == told.code != 0
@@ -47,6 +48,14 @@ def refused(*arguments: str | Path) -> Answer:
     assert said["hint"]
     assert f"hint: {said['hint'].splitlines()[0]}" in lines
     return answer
+
+
+def kaa_here(*arguments: str | Path) -> Answer:
+    """Run the command in this process, which takes a fifth of the time."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = execute([*map(str, arguments)])
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
 def without_numbers(text: str) -> str:
