@@ -17,6 +17,7 @@ SOURCE = PROJECT / "src" / "kaa"
 ROOMS = (
     "cli",
     "workflows",
+    "doctor",
     "solver",
     "transaction",
     "kernels",
