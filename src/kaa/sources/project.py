@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kaa.sources.versions import conda_version, is_pre_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rattler import RepoDataRecord
 
     from kaa.model.distribution import Release
+    from kaa.sources.wheels import WheelChoice
 
 FIRST_WINDOW = 1
 GROWTH = 4
@@ -57,6 +58,15 @@ class Project:
     """Versions whose metadata are broken."""
     extras: dict[str, set[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
     """What each extra of any offered version leads to: names, and the extras asked of them."""
+
+
+def waits(choices: Sequence[WheelChoice], chosen: Mapping[str, object], project: Project) -> bool:
+    """Say whether a version has to be built and newer ones may do, which have not been tried yet.
+
+    ``chosen`` are the newer versions. A build runs the project's code and takes its time, so a
+    window does not grow from new wheels to source distributions in one step.
+    """
+    return any(choice.built for choice in choices) and bool(chosen.keys() - project.offered.keys())
 
 
 def behind(

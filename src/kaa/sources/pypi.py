@@ -18,7 +18,7 @@ from kaa.sources.identity import built_identity, identity
 from kaa.sources.installed import installed_demands, installed_file, still_fits
 from kaa.sources.markers import ALWAYS
 from kaa.sources.part import Part, extra_name, split_extra_name
-from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, behind, matching
+from kaa.sources.project import FIRST_WINDOW, GROWTH, Demand, Project, behind, matching, waits
 from kaa.sources.records import (
     Dependency,
     blocking_record,
@@ -248,9 +248,7 @@ class PyPISource:
     async def _satisfy(self, project: Project) -> None:
         while True:
             chosen: dict[str, list[WheelChoice]] = {}
-            if not self._demands.get(
-                project.name
-            ):  # a conda package asks, and did not say for what
+            if not self._demands.get(project.name):  # a conda package's, which did not say what
                 self.demand(project.name, Demand())
             for demand in list(self._demands[project.name]):
                 if project.satisfied.get(demand, 0) in (None, project.window):
@@ -306,6 +304,8 @@ class PyPISource:
                 return finals, False
             if len(found) < project.window:
                 wheels = self._usable(project, release, exact)
+                if waits(wheels, finals, project):
+                    return finals, False
                 if wheels:
                     found[release.version] = wheels
         return finals or early, bool(finals) or len(early) < project.window
