@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kaa.environments.prefix import read_manifest
@@ -101,13 +102,11 @@ def read_files(generation: Path) -> tuple[PackageFiles, ...]:
     Read without rattler, which takes ten times as long for the paths of a large environment.
     Raises :class:`~kaa.model.errors.EnvironmentStateError` when a record cannot be read.
     """
-    import orjson
-
     found: list[PackageFiles] = []
     damaged: list[tuple[str, str]] = []
     for path in _record_files(generation):
         try:
-            found.append(_package_files(orjson.loads(path.read_bytes())))
+            found.append(_package_files(path.read_bytes()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             damaged.append((path.name, f"{type(error).__name__}: {error}"))
     if damaged:
@@ -115,7 +114,12 @@ def read_files(generation: Path) -> tuple[PackageFiles, ...]:
     return tuple(sorted(found, key=lambda package: package.name))
 
 
-def _package_files(record: dict[str, Any]) -> PackageFiles:
+@lru_cache(maxsize=512)
+def _package_files(content: bytes) -> PackageFiles:
+    """Parse a record; once where several generations have it, byte for byte, as most changes do."""
+    import orjson
+
+    record: dict[str, Any] = orjson.loads(content)
     files = record.get("files")
     entries = (record.get("paths_data") or {}).get("paths") or []
     return PackageFiles(

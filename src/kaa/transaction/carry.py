@@ -21,6 +21,11 @@ The rules, where more than one answer was possible:
 - **Sockets, pipes and devices** stay behind.
 
 Whatever is not carried is still in the old generation, and is told.
+
+Most files are names of one and the same file of the package cache in both generations, and there
+is nothing to do for those. The two are walked side by side for that reason, and the numbers that
+directories list are compared: no file is asked for, and who owns a path is found out only for the
+few that are not the same.
 """
 
 # Paths are plain texts here, as in kaa.transaction.copying and for its reason.
@@ -38,11 +43,12 @@ from typing import TYPE_CHECKING
 from kaa.environments.prefix import MANIFEST
 from kaa.environments.records import read_files
 from kaa.store.disk import writing
+from kaa.transaction.comparison import Owners, not_shared
 from kaa.transaction.copying import clone, copy_properties, differ, reading, relocation, sha256
 from kaa.transaction.foreign import foreign_distributions, metadata_directories, site_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
@@ -95,7 +101,7 @@ def carry_over(
     """
     with writing(staging):
         work = _prepare(old, staging, stable, halted)
-        work.carry_directory("")
+        work.carry_directory("", is_there=True)
         work.finish()
     return Carried(work.files, {reason: tuple(names) for reason, names in work.kept.items()})
 
@@ -104,9 +110,9 @@ def carry_over(
 class _Work:
     old: str
     staging: str
-    before: dict[str, PackageFiles]
+    before: Owners
     """Who owns which path in the old generation, and ``after`` in the next one."""
-    after: dict[str, PackageFiles]
+    after: Owners
     left: frozenset[str]
     """Files and directories that stay behind whatever is said of them otherwise."""
     same: frozenset[str]
@@ -121,28 +127,33 @@ class _Work:
     def keep(self, reason: Kept, path: str) -> None:
         self.kept.setdefault(reason, []).append(path)
 
-    def carry_directory(self, directory: str) -> None:
-        """Carry what is below a directory of the old generation, ``""`` for all of it."""
-        target = _join(self.staging, directory)
-        if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
-            # Through a link of a package's it would end up somewhere else.
-            self.keep(Kept.COVERED, f"{directory}/")
-            return
+    def carry_directory(self, directory: str, *, is_there: bool) -> None:
+        """Carry what is below a directory of the old generation, ``""`` for all of it.
+
+        ``is_there`` says whether the next generation has a directory of this path.
+        """
         source = _join(self.old, directory)
         with reading(source), os.scandir(source) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-        if not entries and not self._had_files(directory):
+            entries = list(scan)
+        there: dict[str, os.DirEntry[str]] = {}
+        if is_there:
+            with os.scandir(_join(self.staging, directory)) as scan:
+                there = {entry.name: entry for entry in scan}
+        elif not entries and not self._had_files(directory):
             self._make(directory)
-        for entry in entries:
+        for entry in not_shared(entries, there):
             if self.halted():
                 return
             path = f"{directory}/{entry.name}" if directory else entry.name
             if path in self.left or path in self.beside or _is_written_anew(path):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                self.carry_directory(path)
-            else:
-                self._carry_file(path)
+            twin = there.get(entry.name)
+            if not entry.is_dir(follow_symlinks=False):
+                self._carry_file(path, is_there=twin is not None)
+            elif twin is None or twin.is_dir(follow_symlinks=False):
+                self.carry_directory(path, is_there=twin is not None)
+            else:  # through a link of a package's it would end up somewhere else
+                self.keep(Kept.COVERED, f"{path}/")
 
     def finish(self) -> None:
         """Give the new directories what the old ones had, now that nothing is added any more."""
@@ -152,39 +163,38 @@ class _Work:
                 copy_properties(source, os.lstat(source), f"{self.staging}/{directory}")
         os.chmod(self.staging, stat.S_IMODE(os.stat(self.old).st_mode))
 
-    def _carry_file(self, path: str) -> None:
+    def _carry_file(self, path: str, *, is_there: bool) -> None:
         try:
             status = os.lstat(f"{self.old}/{path}")
         except FileNotFoundError:
             return  # a running program has deleted it
+        if is_there and not self._differs(path, status):
+            return
         owner = self.before.get(path)
         if owner is None:
             source = _source_of(path)
             if source is None or self._has_same_source(source):
                 self._carry_unowned(path, status)
         elif self._is_same(path, owner):
-            if self._differs(path, status):
-                self._copy(path, status)
+            self._copy(path, status)
         elif self._is_edited(path, status, owner):
             self._carry_edited(path, status, owner)
 
     def _carry_unowned(self, path: str, status: os.stat_result) -> None:
         if path not in self.after:
             self._copy(path, status)
-        elif self._differs(path, status):
-            if path.startswith("etc/"):
-                self._copy_beside(path, status)
-            else:
-                self.keep(Kept.COVERED, path)
+        elif path.startswith("etc/"):
+            self._copy_beside(path, status)
+        else:
+            self.keep(Kept.COVERED, path)
 
     def _carry_edited(self, path: str, status: os.stat_result, owner: PackageFiles) -> None:
         after = self.after.get(path)
         if after is None or not path.startswith("etc/"):
-            if after is None or self._differs(path, status):
-                self.keep(Kept.EDITED, path)
+            self.keep(Kept.EDITED, path)
         elif owner.hashes.get(path) == after.hashes.get(path):
             self._copy(path, status)
-        elif self._differs(path, status):
+        else:
             self._copy_beside(path, status)
 
     def _copy_beside(self, path: str, status: os.stat_result) -> None:
@@ -242,7 +252,7 @@ class _Work:
             self.made.append(directory)
 
     def _had_files(self, directory: str) -> bool:
-        return any(path.startswith(f"{directory}/") for path in self.before)
+        return self.before.has_below(directory)
 
     def _differs(self, path: str, status: os.stat_result) -> bool:
         return differ(f"{self.old}/{path}", status, f"{self.staging}/{path}")
@@ -282,8 +292,8 @@ def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool])
     work = _Work(
         os.fspath(old),
         os.fspath(staging),
-        _owners(before),
-        _owners(after),
+        Owners(before),
+        Owners(after),
         frozenset(left),
         frozenset(package.name for package in after if _identity(package) in identities),
         relocation(old, stable),
@@ -292,10 +302,6 @@ def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool])
     for each in gone:
         work.keep(Kept.REPLACED if each.name in names else Kept.OTHER_PYTHON, str(each))
     return work
-
-
-def _owners(packages: Iterable[PackageFiles]) -> dict[str, PackageFiles]:
-    return {path: package for package in packages for path in package.files}
 
 
 def _identity(package: PackageFiles) -> tuple[str, ...]:

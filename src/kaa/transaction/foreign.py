@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _METADATA = (".dist-info", ".egg-info")
 """How the directories end that a distribution's metadata are in."""
+_HINT = "-info"
+"""What is in the paths of all of them, and in few others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ def metadata_directories(packages: Sequence[PackageFiles]) -> dict[str, str]:
     found = {}
     for package in packages:
         for path in package.files:
-            if path.startswith(site):
+            if _HINT in path and path.startswith(site):
                 entry = path[start:].partition("/")[0]
-                if entry.endswith(_METADATA):
+                if entry.endswith(_METADATA) and site + entry not in found:
                     found[site + entry] = _name(entry)
     return found
 
