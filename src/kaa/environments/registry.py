@@ -29,7 +29,7 @@ def find_prefixes(layout: Layout) -> list[Prefix]:
     named = [prefix for folder in layout.all_environments for prefix in _named(layout, folder)]
     others = [
         Prefix(path)
-        for path in _listed()
+        for path in listed_prefixes()
         if path.parent not in layout.all_environments and _is_ours(path)
     ]
     return sorted(named, key=lambda p: p.name) + sorted(others, key=lambda p: str(p.path))
@@ -73,7 +73,8 @@ def unregister(layout: Layout, prefix: Path) -> None:
     _edit(layout, lambda lines: [line for line in lines if line != str(prefix)])
 
 
-def _listed() -> list[Path]:
+def listed_prefixes() -> list[Path]:
+    """Return the prefixes on conda's list, whoever made them; some may be gone, or no path."""
     try:
         lines = _lines(conda_environments_file())
     except OSError:

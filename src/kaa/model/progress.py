@@ -14,6 +14,7 @@ class Phase(Enum):
     DOWNLOAD = "download"
     LINK = "link"
     KERNEL = "kernel"
+    DISK = "disk"
 
 
 class Progress(Protocol):
