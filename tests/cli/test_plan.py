@@ -13,6 +13,7 @@ import pytest
 from kaa.cli.plan import plan_rows, plan_total, show_plan
 from kaa.model.package import PYPI, Package
 from kaa.model.plan import Addition, Change, Move, Plan, Removal
+from kaa.model.process import Process, ProcessKind
 
 
 class Terminal(io.StringIO):
@@ -199,3 +200,24 @@ def test_brackets_in_a_name_are_no_markup(plan: Plan, monkeypatch: pytest.Monkey
 def test_control_characters_are_shown_not_obeyed(plan: Plan) -> None:
     odd = Addition(Package("x\x1b[2J", "1", "0", PYPI, "https://example.org"), 1)
     assert plan_rows(replace(plan, additions=(odd,)))[0].cells["Package"] == "  x\\x1b[2J"
+
+
+def test_kernels_come_first_and_of_many_processes_only_some(
+    changes: Plan, capfd: pytest.CaptureFixture[str]
+) -> None:
+    programs = [
+        Process(pid, "python", f"python {pid}.py\x1b[2J", 3, ProcessKind.PROGRAM)
+        for pid in range(100, 112)
+    ]
+    kernel = Process(500, "python", "python -m ipykernel_launcher", 2, ProcessKind.KERNEL)
+    plan = replace(changes, processes=(*programs, kernel))
+    show_plan(plan)
+    lines = capfd.readouterr().out.partition("Running in it now:\n")[2].splitlines()
+    assert lines[0] == (
+        "  kernel 500   python -m ipykernel_launcher  keeps generation 2 and all its files; "
+        "restart the kernel to use the new packages"
+    )
+    assert lines[1].startswith("  program 100  python 100.py\\x1b[2J ")
+    assert lines[10] == "  and 3 more, which -v shows"
+    show_plan(plan, verbose=True)
+    assert "program 111" in capfd.readouterr().out

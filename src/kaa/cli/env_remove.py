@@ -63,6 +63,8 @@ def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> Non
 
 def removal_plan(environment: EnvironmentInfo) -> dict[str, object]:
     """Return what is going to be removed, in the fields that ``--json`` prints."""
+    from kaa.environments.prefix import Prefix
+    from kaa.environments.processes import users_of
     from kaa.kernels.specs import find_kernelspecs
 
     return {
@@ -75,6 +77,7 @@ def removal_plan(environment: EnvironmentInfo) -> dict[str, object]:
             for spec in find_kernelspecs()
             if spec.prefix == environment.prefix
         ],
+        "processes": [each.as_dict() for each in users_of(Prefix(environment.prefix))],
     }
 
 
@@ -92,6 +95,14 @@ def removal_text(plan: dict[str, object]) -> list[str]:
         ("Packages", str(plan["packages"])),
         ("Generations", "all" if generation is None else f"all, up to {generation}"),
         ("Kernel", names or "none"),
+    ]
+    processes = plan["processes"]
+    assert isinstance(processes, list)
+    # Shells have nothing to lose: they do not need the files of what is active in them.
+    rows += [
+        (f"Running {each['kind']}", f"{each['pid']} {each['command']} (its files go, too)")
+        for each in processes
+        if each["kind"] != "shell"
     ]
     return ["To be removed:", *(printable("  " + line) for line in aligned(rows))]
 

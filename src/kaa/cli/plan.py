@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.processes import process_lines
 from kaa.cli.text import aligned, printable, write_json, write_line
 from kaa.model.package import HOST
 from kaa.model.plan import Addition, Change, Move
@@ -57,6 +58,8 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
         write_line(f"Asked for from now on: {printable(', '.join(plan.asked))}")
     for note in plan.notes:
         write_line(f"Note: {printable(note)}")
+    for line in process_lines(plan.processes, verbose=verbose):
+        write_line(line)
     write_line(plan_total(plan))
     if plan.overlay is not None:
         write_line(

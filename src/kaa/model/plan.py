@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.model.package import Package
+    from kaa.model.process import Process
 
 
 class Move(Enum):
@@ -91,7 +92,7 @@ class Plan:
     is; ``generation`` the one that the environment is at, None for one that is going to be
     created; ``unchanged`` counts the packages that stay; ``asked`` are specs that the environment
     is going to keep as asked for and that it has not got yet; ``notes`` what else a user should
-    know before agreeing, one sentence each.
+    know before agreeing, one sentence each; ``processes`` are those that run in the environment.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Plan:
     generation: int | None = None
     asked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    processes: tuple[Process, ...] = ()
 
     @property
     def download_size(self) -> int:
@@ -129,5 +131,6 @@ class Plan:
             "unchanged": self.unchanged,
             "asked": list(self.asked),
             "notes": list(self.notes),
+            "processes": [each.as_dict() for each in self.processes],
             "kernel_overlay": self.overlay,
         }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kaa.environments.graph import project_name, read_graph
 from kaa.environments.prefix import Prefix, read_info, read_manifest
+from kaa.environments.processes import users_of
 from kaa.environments.records import (
     read_files,
     read_records,
@@ -256,6 +257,9 @@ async def _prepared(
             now(),
         )
         plan = _plan(current, goal, solution, manifest, layout)
+        if not plan.nothing_to_do:
+            users = await asyncio.to_thread(users_of, current.prefix)
+            plan = replace(plan, processes=users)
         yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply)
 
 
