@@ -17,7 +17,7 @@ import pytest
 from kaa.environments.prefix import Prefix, read_manifest
 from kaa.model.environment import Manifest
 from kaa.store.layout import Layout
-from kaa.transaction.commit import commit_first_generation, commit_next_generation
+from kaa.transaction.commit import UNANNOUNCED, commit_first_generation, commit_next_generation
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.transaction.stage import staging_directory
 
@@ -95,12 +95,13 @@ def killed_at(layout: Layout, work: str, instant: int) -> bool:
 
 
 def text_of(generation: Path) -> str:
-    assert read_manifest(generation) == ASKED
+    manifest = read_manifest(generation)
+    assert manifest is not None and manifest.specs == ASKED.specs
     return (generation / "file.txt").read_text()
 
 
 def generations(prefix: Prefix) -> list[str]:
-    return sorted(path.name for path in prefix.generations.iterdir())
+    return sorted(path.name for path in prefix.generations.iterdir() if path.name != UNANNOUNCED)
 
 
 def instants(work: str, root: Path, before: tuple[str, ...]) -> list[Layout]:

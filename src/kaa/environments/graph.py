@@ -32,7 +32,7 @@ def read_graph(generation: Path) -> DependencyGraph:
     """Return the packages of a generation, or of any prefix with ``conda-meta``, as a graph."""
     records = {
         record["name"]: record
-        for record in _records(generation)
+        for record in read_heads(generation)
         if isinstance(record.get("name"), str)
     }
     manifest = read_manifest(generation)
@@ -40,7 +40,8 @@ def read_graph(generation: Path) -> DependencyGraph:
     return DependencyGraph(_with_needs(nodes, records))
 
 
-def _records(generation: Path) -> Iterator[dict[str, Any]]:
+def read_heads(generation: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a generation without their files; damaged ones are passed over."""
     folder = generation / "conda-meta"
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))  # noqa: PTH208

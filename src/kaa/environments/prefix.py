@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GENERATIONS = ".kaa"
-MANIFEST = Path("conda-meta", "kaa", "manifest.json")
+OWN = Path("conda-meta", "kaa")
+"""What kaa keeps of a generation, in the generation: what was asked for, and the lock."""
+MANIFEST = OWN / "manifest.json"
+PAST = ".past-"
+"""What stands before a number in the name of the directory that a cleared generation leaves."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
 """Where an environment has Python: on POSIX; on Windows from a channel, and from this machine."""
 
@@ -59,23 +63,43 @@ class Prefix:
 
     def next_number(self) -> int:
         """Return the number of the generation that is going to be built."""
+        return max((number for number, _ in self.numbers()), default=0) + 1
+
+    def numbers(self) -> list[tuple[int, Path]]:
+        """Return the generations that there were, in order: number and directory.
+
+        The directory is the generation, or what is left to tell of one that was cleared away
+        (its name begins with :data:`PAST`).
+        """
+        found: dict[int, Path] = {}
         try:
-            numbers = [int(e.name) for e in self.generations.iterdir() if e.name.isdigit()]
+            names = os.listdir(self.generations)  # noqa: PTH208 - names, not paths
         except OSError:
-            numbers = []
-        return max(numbers, default=0) + 1
+            return []
+        for name in sorted(names):  # what is on the disk comes after what is past, and counts
+            number = name.removeprefix(PAST)
+            if number.isdecimal():
+                found[int(number)] = self.generations / name
+        return sorted(found.items())
 
 
 def read_manifest(generation: Path) -> Manifest | None:
     """Return what was asked of a generation; None when kaa did not make it, or it is damaged."""
+    return read_manifest_file(generation / MANIFEST)
+
+
+def read_manifest_file(file: Path) -> Manifest | None:
+    """Return what a manifest file says; None when it is missing or damaged."""
     try:
-        content = json.loads((generation / MANIFEST).read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
         return Manifest(
             content["name"],
             tuple(content["specs"]),
             tuple(content["sources"]),
             content["command"],
             content["created"],
+            content.get("parent"),
+            content.get("prefix"),
         )
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -85,7 +109,12 @@ def write_manifest(generation: Path, manifest: Manifest) -> None:
     """Write what was asked of a generation into it."""
     path = generation / MANIFEST
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
+    write_manifest_file(path, manifest)
+
+
+def write_manifest_file(file: Path, manifest: Manifest) -> None:
+    """Write a manifest file. Raises ``OSError``."""
+    file.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
 
 
 def write_variables(generation: Path, variables: dict[str, str]) -> None:
@@ -139,12 +168,16 @@ def _packages(generation: Path) -> Iterator[Package]:
     for name in _record_names(generation):
         try:
             text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
-            yield _package(json.loads(text))
+            yield package_of_record(json.loads(text))
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             continue  # `verify` is the command that looks for damage
 
 
-def _package(record: dict[str, Any]) -> Package:
+def package_of_record(record: dict[str, Any]) -> Package:
+    """Return the package that a record (JSON of ``conda-meta``) is about.
+
+    Raises ``LookupError``, ``TypeError`` or ``AttributeError`` for what is no record.
+    """
     return Package(
         name=record["name"],
         version=record["version"],

@@ -16,7 +16,8 @@ class Manifest:
 
     ``specs`` are the package specs as typed, ``sources`` the channels and indexes in order of
     priority, ``command`` the command line that made this generation and ``created`` its time in
-    UTC (ISO 8601).
+    UTC (ISO 8601). ``parent`` is the number of the generation that it was made from, None for the
+    first; ``prefix`` the stable path that its files carry.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Manifest:
     sources: tuple[str, ...]
     command: str
     created: str
+    parent: int | None = None
+    prefix: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that the manifest file and ``--json`` have."""

@@ -81,6 +81,10 @@ class EnvironmentNotFoundError(EnvironmentStateError):
     """There is no environment of this name or at this path."""
 
 
+class GenerationNotFoundError(EnvironmentStateError):
+    """The environment has no generation of this number, or none before the current one."""
+
+
 class ProgramNotFoundError(EnvironmentStateError):
     """The program to run is not in the environment, nor on PATH."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,30 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, path) from error
+
+
+def flush(directory: Path) -> None:
+    """Wait until all that was written to the file system of ``directory`` is on its disk.
+
+    Then a loss of power cannot leave a link to what never got there. ``KAA_FLUSH=0`` leaves it
+    out. Windows has no such call for those who do not administer the machine.
+    """
+    if os.environ.get("KAA_FLUSH") == "0":
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            # syncfs(2): one file system, where sync(2) would wait for all of them
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
+                return
+        except AttributeError:
+            pass  # a C library without it
+        finally:
+            os.close(descriptor)
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -35,20 +35,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from kaa.environments.history import LOCK
 from kaa.environments.prefix import MANIFEST
 from kaa.environments.records import read_files
 from kaa.store.disk import writing
 from kaa.transaction.comparison import Owners, not_shared
 from kaa.transaction.copying import clone, copy_properties, differ, reading, relocation, sha256
-from kaa.transaction.foreign import foreign_distributions, metadata_directories, site_packages
+from kaa.transaction.foreign import (
+    Foreign,
+    foreign_distributions,
+    metadata_directories,
+    site_packages,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
@@ -58,8 +65,9 @@ BESIDE = ".kaa-new"
 _PROGRAMS = frozenset({"bin", "Scripts", "etc", "lib", "Lib", "share", "conda-meta"})
 _LONGEST_TEXT = 2**20
 """Bytes up to which a file is looked through for the path of the generation."""
-_PART = ".kaa-part"
-_MANIFEST = MANIFEST.as_posix()
+PART = ".kaa-part"
+"""The name in a generation of a file that is not whole yet."""
+_OWN = frozenset({MANIFEST.as_posix(), LOCK.as_posix()})
 _SHOWN = 5
 
 
@@ -91,16 +99,23 @@ def carry_over(
     staging: Path,
     stable: Path,
     halted: Callable[[], bool] = lambda: False,
+    *,
+    left: Path | None = None,
+    existing: bool = False,
 ) -> Carried:
     """Copy into ``staging`` what the generation ``old`` has and no package brings.
 
     ``staging`` holds the linked packages of the next generation and is to be thrown away when
-    this raises; ``stable`` is the environment's path. Between two files ``halted`` may say that
-    all of it is not wanted any more. Raises :class:`~kaa.model.errors.StoreError` for what cannot
-    be read or written and :class:`~kaa.model.errors.EnvironmentStateError` for damaged records.
+    this raises; ``stable`` is the environment's path, and ``left`` the path that the files of
+    ``old`` carry where that is another one. ``existing`` says that ``staging`` is a generation of
+    before, which has files of nobody's itself: each is replaced as a whole. Between two files
+    ``halted`` may say that all of it is not wanted any more.
+
+    Raises :class:`~kaa.model.errors.StoreError` for what cannot be read or written and
+    :class:`~kaa.model.errors.EnvironmentStateError` for damaged records.
     """
     with writing(staging):
-        work = _prepare(old, staging, stable, halted)
+        work = _prepare(old, staging, stable, halted, left, existing=existing)
         work.carry_directory("", is_there=True)
         work.finish()
     return Carried(work.files, {reason: tuple(names) for reason, names in work.kept.items()})
@@ -119,6 +134,9 @@ class _Work:
     """The names of the packages that did not change."""
     relocate: Callable[[bytes], bytes]
     halted: Callable[[], bool]
+    moved: bool = False
+    """Whether the files of packages differ because the prefix in them does."""
+    existing: bool = False
     files: int = 0
     kept: dict[Kept, list[str]] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
@@ -176,7 +194,8 @@ class _Work:
             if source is None or self._has_same_source(source):
                 self._carry_unowned(path, status)
         elif self._is_same(path, owner):
-            self._copy(path, status)
+            if not self.moved or self._is_edited(path, status, owner):
+                self._copy(path, status)
         elif self._is_edited(path, status, owner):
             self._carry_edited(path, status, owner)
 
@@ -214,7 +233,8 @@ class _Work:
             return
         self._make(path.rpartition("/")[0])
         # Never written into: what is there may share its content with the package cache.
-        part = f"{self.staging}/{_PART}" if os.path.lexists(target) else target
+        whole = self.existing or os.path.lexists(target)
+        part = f"{self.staging}/{PART}" if whole else target
         try:
             if not (part == target and path.endswith(".pyc") and _link(source, target)):
                 self._write(path, source, part, status)
@@ -277,7 +297,15 @@ class _Work:
         return not theirs and os.path.isfile(f"{self.old}/{source}")
 
 
-def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool]) -> _Work:
+def _prepare(
+    old: Path,
+    staging: Path,
+    stable: Path,
+    halted: Callable[[], bool],
+    other: Path | None,
+    *,
+    existing: bool,
+) -> _Work:
     before, after = read_files(old), read_files(staging)
     identities = {_identity(package) for package in before}
     foreign = foreign_distributions(old, before)
@@ -289,6 +317,10 @@ def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool])
     gone = [each for each in foreign if moved or each.name in names]
     for each in gone:
         left |= {each.metadata} | each.files
+    if existing:
+        (staging / PART).unlink(missing_ok=True)
+        coming = {each.name: each for each in foreign if each not in gone}
+        _make_way(staging, foreign_distributions(staging, after), coming)
     work = _Work(
         os.fspath(old),
         os.fspath(staging),
@@ -296,12 +328,26 @@ def _prepare(old: Path, staging: Path, stable: Path, halted: Callable[[], bool])
         Owners(after),
         frozenset(left),
         frozenset(package.name for package in after if _identity(package) in identities),
-        relocation(old, stable),
+        relocation((old, other or stable), stable),
         halted,
+        moved=other is not None and other != stable,
+        existing=existing,
     )
     for each in gone:
         work.keep(Kept.REPLACED if each.name in names else Kept.OTHER_PYTHON, str(each))
     return work
+
+
+def _make_way(staging: Path, there: Iterable[Foreign], coming: Mapping[str, Foreign]) -> None:
+    """Take away distributions of which another version is carried: two would be side by side."""
+    for each in there:
+        newer = coming.get(each.name)
+        if newer is None or newer.metadata == each.metadata:
+            continue
+        for path in each.files:
+            with contextlib.suppress(OSError):
+                os.unlink(staging / path)
+        shutil.rmtree(staging / each.metadata, ignore_errors=True)
 
 
 def _identity(package: PackageFiles) -> tuple[str, ...]:
@@ -325,7 +371,7 @@ def _link(source: str, target: str) -> bool:
 
 def _is_written_anew(path: str) -> bool:
     directory, _, name = path.rpartition("/")
-    return (directory == "conda-meta" and name.endswith(".json")) or path == _MANIFEST
+    return path in _OWN or (directory == "conda-meta" and name.endswith(".json"))
 
 
 def _source_of(path: str) -> str | None:

@@ -12,14 +12,21 @@ import os
 import secrets
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import MANIFEST, Prefix, write_manifest
+from kaa.environments.conda_history import append_history
+from kaa.environments.graph import read_heads
+from kaa.environments.history import LOCK, write_lock, write_lock_file
+from kaa.environments.prefix import MANIFEST, PAST, Prefix, write_manifest, write_manifest_file
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
-from kaa.store.disk import writing
+from kaa.store.disk import flush, writing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kaa.environments.history import Generation
     from kaa.model.environment import Manifest
 
 REMOVED = ".old-"
@@ -30,6 +37,8 @@ PENDING = ".pending-"
 """What stands before a generation's number in the name of the mark that it is not linked yet."""
 LEAVING = ".leaving"
 """The mark in a directory of generations whose environment is being removed."""
+UNANNOUNCED = ".unannounced"
+"""The mark of an environment of which Jupyter and conda do not know what it has become."""
 
 
 def check_absent(prefix: Prefix) -> None:
@@ -57,31 +66,63 @@ def check_absent(prefix: Prefix) -> None:
         )
 
 
-def commit_first_generation(prefix: Prefix, staging: Path, manifest: Manifest) -> int:
+def commit_first_generation(
+    prefix: Prefix, staging: Path, manifest: Manifest, past: Sequence[Generation] = ()
+) -> int:
     """Make ``staging`` the first generation of the new environment and return its number.
 
-    Everything is in place before the link appears. The caller holds the lock ``environments``.
-    Raises :class:`EnvironmentExistsError` when another process was faster.
+    ``past`` are generations of the environment that this one stands in for: what they were is
+    kept, and the numbers go on. Everything is in place before the link appears. The caller is the
+    environment's only writer. Raises :class:`EnvironmentExistsError` when there is one already.
     """
     with writing(prefix.path):
         check_absent(prefix)
-        write_manifest(staging, manifest)
         settle(prefix)
-        return _commit(prefix, staging)
+        for each in past:
+            keep_past(each, prefix.generations)
+        parent = past[-1].number if past else None
+        _complete(prefix, staging, replace(manifest, parent=parent), None)
+        return _commit(prefix, staging, prefix.next_number())
 
 
 def commit_next_generation(prefix: Prefix, staging: Path, manifest: Manifest, expected: int) -> int:
     """Make ``staging`` the environment's next generation and return its number.
 
     The link leads from the old one to the new one in one rename; the old one stays. The caller
-    holds the lock ``environments``. Raises :class:`EnvironmentStateError` when the environment is
+    is the environment's only writer. Raises :class:`EnvironmentStateError` when the environment is
     not at generation ``expected`` any more, which ``staging`` was made from.
     """
     with writing(prefix.path):
         check_current(prefix, expected)
-        write_manifest(staging, manifest)
+        _complete(prefix, staging, replace(manifest, parent=expected), prefix.current)
         settle(prefix)
-        return _commit(prefix, staging)
+        return _commit(prefix, staging, prefix.next_number())
+
+
+def commit_past_generation(prefix: Prefix, staging: Path, past: Generation, expected: int) -> None:
+    """Make ``staging`` the generation ``past`` once more, and the environment's current one.
+
+    Raises what :func:`commit_next_generation` does.
+    """
+    assert past.manifest is not None
+    with writing(prefix.path):
+        check_current(prefix, expected)
+        _complete(prefix, staging, past.manifest, None)
+        settle(prefix)
+        _commit(prefix, staging, past.number)
+        if not past.on_disk:
+            shutil.rmtree(past.path, ignore_errors=True)  # the generation says it itself again
+
+
+def switch_generation(prefix: Prefix, number: int, expected: int) -> None:
+    """Make a generation that is on the disk the environment's current one, by one rename.
+
+    The caller is the environment's only writer. Raises what :func:`commit_next_generation` does.
+    """
+    with writing(prefix.path):
+        check_current(prefix, expected)
+        settle(prefix)
+        _point_to(prefix, prefix.generations / str(number))
 
 
 def check_current(prefix: Prefix, expected: int) -> None:
@@ -115,19 +156,52 @@ def settle(prefix: Prefix) -> None:
         if not os.path.lexists(prefix.path):
             for generation in prefix.generations.iterdir():
                 # Whose a number without a manifest is nobody knows.
-                if generation.name.isdigit() and (generation / MANIFEST).is_file():
+                ours = generation.name.isdigit() and (generation / MANIFEST).is_file()
+                if ours or generation.name.startswith(PAST):
                     shutil.rmtree(generation)
         leaving.unlink(missing_ok=True)
+    if not os.path.lexists(prefix.path):
+        (prefix.generations / UNANNOUNCED).unlink(missing_ok=True)
 
 
-def _commit(prefix: Prefix, staging: Path) -> int:
-    number = prefix.next_number()
+def announced(prefix: Prefix) -> None:
+    """Take away the mark that others have to be told of the environment. Raises ``OSError``."""
+    (prefix.generations / UNANNOUNCED).unlink(missing_ok=True)
+
+
+def keep_past(generation: Generation, directory: Path) -> None:
+    """Keep in ``directory`` what a generation was: its manifest and its lock. Raises ``OSError``.
+
+    Nothing happens when that has been done. A kill leaves a directory that begins with
+    :data:`BESIDE`.
+    """
+    past = directory / f"{PAST}{generation.number}"
+    if past.is_dir():
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    beside = directory / f"{BESIDE}{secrets.token_hex(4)}"
+    beside.mkdir()
+    if generation.manifest is not None:
+        write_manifest_file(beside / MANIFEST.name, generation.manifest)
+    write_lock_file(beside / LOCK.name, generation.records())
+    beside.replace(past)
+
+
+def _complete(prefix: Prefix, staging: Path, manifest: Manifest, before: Path | None) -> None:
+    """Write into ``staging`` what it is to be remembered by."""
+    write_manifest(staging, replace(manifest, prefix=str(prefix.path)))
+    write_lock(staging)
+    old = read_heads(before) if before is not None else ()
+    append_history(staging, manifest, old, read_heads(staging))
+
+
+def _commit(prefix: Prefix, staging: Path, number: int) -> int:
     generation = prefix.generations / str(number)
     mark = prefix.generations / f"{PENDING}{number}"
     mark.touch()
     try:
         staging.replace(generation)
-        _link(prefix, generation)
+        _point_to(prefix, generation)
     except BaseException:
         if prefix.current_number != number:
             shutil.rmtree(generation, ignore_errors=True)
@@ -138,6 +212,17 @@ def _commit(prefix: Prefix, staging: Path) -> int:
     with contextlib.suppress(OSError):
         mark.unlink()
     return number
+
+
+def _point_to(prefix: Prefix, generation: Path) -> None:
+    mark = prefix.generations / UNANNOUNCED
+    mark.touch()
+    try:
+        flush(prefix.generations)
+        _link(prefix, generation)
+    except OSError:
+        mark.unlink(missing_ok=True)
+        raise
 
 
 def _link(prefix: Prefix, generation: Path) -> None:

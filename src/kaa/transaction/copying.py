@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from kaa.model.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _FICLONE = 0x40049409
@@ -107,9 +107,9 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def relocation(old: Path, stable: Path) -> Callable[[bytes], bytes]:
-    """Return what replaces the path of a generation by the stable one, and no longer path."""
-    paths = {os.fsencode(old), os.fsencode(os.path.realpath(old))}
+def relocation(old: Iterable[Path], stable: Path) -> Callable[[bytes], bytes]:
+    """Return what replaces the paths ``old`` by the stable one, and no longer path."""
+    paths = {os.fsencode(way) for path in old for way in (path, os.path.realpath(path))}
     pattern = re.compile(
         b"(?<![\\w.-])(?:%s)(?![\\w.-])" % b"|".join(map(re.escape, sorted(paths)))
     )

@@ -8,8 +8,6 @@ package cache; the old one stays as it is.
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -30,16 +28,14 @@ from kaa.model.plan import Plan
 from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
-from kaa.store.locks import locked
-from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, commit_next_generation
 from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
-from kaa.transaction.stage import link_packages, staging_directory, to_its_end
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import difference, same, to_download
+from kaa.workflows.generation import link_generation
 from kaa.workflows.generation import requested_specs as match_specs
 from kaa.workflows.goal import (
     Goal,
@@ -68,8 +64,6 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,15 +338,18 @@ def _left_behind(current: Current, solution: Solution) -> Iterator[str]:
 
 
 async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -> None:
-    current, prefix, solution = change.current, change.current.prefix, change.solution
-    requested = match_specs(solution, change.specs)
-    with staging_directory(prefix, layout) as staging:
-        await link_packages(solution.records, requested, staging, prefix, layout, progress)
-        halt = threading.Event()
-        old, stable = current.generation, prefix.path
-        carrying = asyncio.to_thread(carry_over, old, staging, stable, halt.is_set)
-        carried = await to_its_end(carrying, halt.set)
-        with locked(layout, "environments"):
-            commit_next_generation(prefix, staging, change.manifest, current.number)
-    for note in carried.notes():
-        _log.warning("%s (they are still in %s)", note, current.generation)
+    current, prefix = change.current, change.current.prefix
+
+    def commit(staging: Path) -> None:
+        commit_next_generation(prefix, staging, change.manifest, current.number)
+
+    requested = match_specs(change.solution, change.specs)
+    await link_generation(
+        change.solution,
+        requested,
+        prefix,
+        layout,
+        progress,
+        old=current.generation,
+        commit=commit,
+    )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import write_variables
 from kaa.store.locks import locked
+from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import commit_first_generation
-from kaa.transaction.stage import link_packages, staging_directory
+from kaa.transaction.stage import link_packages, staging_directory, to_its_end
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from kaa.environments.prefix import Prefix
     from kaa.model.environment import Manifest
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
+
+_log = logging.getLogger(__name__)
 
 
 async def link_first_generation(
@@ -42,6 +49,34 @@ async def link_first_generation(
             write_variables(staging, dict(variables))
         with locked(layout, "environments"):
             commit_first_generation(prefix, staging, manifest)
+
+
+async def link_generation(
+    solution: Solution,
+    requested: Sequence[str],
+    prefix: Prefix,
+    layout: Layout,
+    progress: Progress,
+    *,
+    old: Path,
+    commit: Callable[[Path], object],
+    left: Path | None = None,
+) -> None:
+    """Link a generation from the package cache, carry over what ``old`` has beside, and commit it.
+
+    ``requested`` are the match specs of what was asked for; ``left`` is the path that the files of
+    ``old`` carry, where that is not the path of ``prefix``; ``commit`` is called with the staged
+    directory under the lock on environments. Raises the errors of the disk and those of ``commit``.
+    """
+    with staging_directory(prefix, layout) as staging:
+        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        halt = threading.Event()
+        carrying = asyncio.to_thread(carry_over, old, staging, prefix.path, halt.is_set, left=left)
+        carried = await to_its_end(carrying, halt.set)
+        with locked(layout, "environments"):
+            commit(staging)
+    for note in carried.notes():
+        _log.warning("%s (they are still in %s)", note, old)
 
 
 def requested_specs(solution: Solution, specs: Sequence[Spec]) -> list[str]:

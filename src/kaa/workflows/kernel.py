@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import Prefix
@@ -18,6 +19,7 @@ from kaa.solver.specs import parse_spec
 from kaa.sources.target import host_subdir
 from kaa.sources.virtual_packages import virtual_packages
 from kaa.store.locks import locked
+from kaa.transaction.commit import announced
 from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.supply import solve_for
@@ -98,3 +100,5 @@ def announce(prefix: Prefix, layout: Layout) -> None:
             register(layout, prefix.path)
         with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
             write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
+        with contextlib.suppress(OSError):  # then it is told once more by the next command
+            announced(prefix)

@@ -1,0 +1,216 @@
+"""The generations of an environment: which there are, how they differ, going back to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kaa.environments.history import Generation, changed, find_generation, read_history
+from kaa.model.errors import GenerationNotFoundError, UnsupportedError
+from kaa.transaction.carry import carry_over
+from kaa.transaction.commit import check_current, switch_generation
+from kaa.workflows.inspect import find_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaa.environments.prefix import Prefix
+    from kaa.model.package import Package
+    from kaa.store.layout import Layout
+    from kaa.transaction.carry import Carried
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one generation differs from another, in order of the packages' names."""
+
+    before: Generation | None
+    after: Generation
+    packages: tuple[tuple[Package | None, Package | None], ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many packages were added, removed and changed."""
+        pairs = self.packages
+        return {
+            "add": sum(old is None for old, _ in pairs),
+            "remove": sum(new is None for _, new in pairs),
+            "change": sum(old is not None and new is not None for old, new in pairs),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        return {
+            "from": self.before.number if self.before else None,
+            "to": self.after.number,
+            "add": [new.as_dict() for old, new in self.packages if new and old is None],
+            "remove": [old.as_dict() for old, new in self.packages if old and new is None],
+            "change": [
+                {"name": new.name, "before": old.as_dict(), "after": new.as_dict()}
+                for old, new in self.packages
+                if old and new
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A line of the history: a generation, and what it changed in the one that it was made from.
+
+    ``difference`` is None where what it was made from, or itself, cannot be read any more.
+    """
+
+    generation: Generation
+    current: bool
+    difference: Difference | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        manifest = self.generation.manifest
+        return {
+            "generation": self.generation.number,
+            "current": self.current,
+            "on_disk": self.generation.on_disk,
+            "path": str(self.generation.path) if self.generation.on_disk else None,
+            "created": manifest.created if manifest else None,
+            "command": manifest.command if manifest else None,
+            "parent": manifest.parent if manifest else None,
+            "specs": list(manifest.specs) if manifest else [],
+            "changes": self.difference.as_dict() if self.difference else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Going back to a generation, planned; nothing has changed yet.
+
+    ``prefix_changed`` says that its files carry another path, since the environment was renamed or
+    moved: it is then installed anew, as one is that is no longer on the disk.
+    """
+
+    prefix: Prefix
+    current: Generation
+    target: Generation
+    difference: Difference
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one rename does it: the generation is on the disk and made for this place."""
+        manifest = self.target.manifest
+        here = manifest is None or manifest.prefix in (None, str(self.prefix.path))
+        return self.target.on_disk and here
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields that ``--json`` prints."""
+        return {
+            "name": self.prefix.name,
+            "prefix": str(self.prefix.path),
+            "at_once": self.at_once,
+            **self.difference.as_dict(),
+        }
+
+
+def history(layout: Layout, name: str | None, prefix: Path | None) -> tuple[HistoryEntry, ...]:
+    """Return what an environment was and is, in order of number.
+
+    Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`, and :class:`UnsupportedError` for
+    an environment that another program made.
+    """
+    found = find_environment(layout, name, prefix)
+    _check_ours(found)
+    generations = read_history(found)
+    by_number = {generation.number: generation for generation in generations}
+    packages: dict[int, list[Package]] = {}
+    for generation in generations:
+        try:
+            packages[generation.number] = generation.packages()
+        except GenerationNotFoundError:
+            continue
+    entries = []
+    for generation in generations:
+        parent = _parent_of(generation, generations)
+        before = by_number.get(parent) if parent is not None else None
+        known = generation.number in packages and (before is None or before.number in packages)
+        difference = None
+        if known:
+            old = packages[before.number] if before else []
+            pairs = tuple(changed(old, packages[generation.number]))
+            difference = Difference(before, generation, pairs)
+        entries.append(
+            HistoryEntry(generation, generation.number == found.current_number, difference)
+        )
+    return tuple(entries)
+
+
+def difference_between(
+    layout: Layout, name: str | None, prefix: Path | None, before: int | None, after: int | None
+) -> Difference:
+    """Return how two generations differ.
+
+    ``after`` is the current one when it is None, and ``before`` the one that ``after`` was made
+    from. Raises what :func:`history` does, and :class:`GenerationNotFoundError`.
+    """
+    found = find_environment(layout, name, prefix)
+    current = _check_ours(found)
+    new = find_generation(found, after if after is not None else current)
+    old = find_generation(found, before) if before is not None else _before(found, new)
+    return Difference(old, new, tuple(changed(old.packages(), new.packages())))
+
+
+def plan_return(
+    layout: Layout, name: str | None, prefix: Path | None, number: int | None
+) -> Return:
+    """Return the plan of going back: to a generation, or with None to the one before.
+
+    "Before" is the generation that the current one was made from: after an undo and another
+    change, not the one that was undone. Raises what :func:`history` does, and
+    :class:`GenerationNotFoundError`.
+    """
+    found = find_environment(layout, name, prefix)
+    current = find_generation(found, _check_ours(found))
+    target = find_generation(found, number) if number is not None else _before(found, current)
+    pairs = tuple(changed(current.packages(), target.packages()))
+    return Return(found, current, target, Difference(current, target, pairs))
+
+
+def return_at_once(plan: Return, command: str) -> Carried:
+    """Make a generation that is on the disk the current one, with the newest of the user's files.
+
+    What no package owns is copied into it first, as in every change: nothing that was written
+    since is lost. The caller is the environment's only writer, and announces it afterwards.
+    Raises the errors of the disk and :class:`~kaa.model.errors.EnvironmentStateError`.
+    """
+    current, target = plan.current, plan.target
+    check_current(plan.prefix, current.number)
+    carried = carry_over(current.path, target.path, plan.prefix.path)
+    switch_generation(plan.prefix, target.number, current.number)
+    return carried
+
+
+def _check_ours(found: Prefix) -> int:
+    number = found.current_number
+    if number is None:
+        raise UnsupportedError(
+            f"{found.path} was not made by kaa, and has no generations",
+            hint=f"`kaa adopt -p {found.path}` takes it over; what comes then can be undone",
+        )
+    return number
+
+
+def _parent_of(generation: Generation, generations: tuple[Generation, ...]) -> int | None:
+    manifest = generation.manifest
+    if manifest is not None:
+        return manifest.parent
+    earlier = [each.number for each in generations if each.number < generation.number]
+    return max(earlier, default=None)
+
+
+def _before(found: Prefix, generation: Generation) -> Generation:
+    parent = _parent_of(generation, read_history(found))
+    if parent is None:
+        raise GenerationNotFoundError(
+            f"there is nothing before generation {generation.number} of {found.name}",
+            cause="the environment was created with it",
+            hint=f"to remove the environment: `kaa env remove -p {found.path}`",
+        )
+    return find_generation(found, parent)
