@@ -52,7 +52,7 @@ def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> Non
             write_line(line)
     if not invocation.dry_run:
         confirm(invocation, f"Remove {environment.name} at {environment.prefix}")
-        _remove(name, prefix)
+        _remove(environment, invocation.command)
     if invocation.json:
         answer = {"plan": plan, "environment": environment.as_dict()}
         write_json({"success": True, "dry_run": invocation.dry_run, **answer})
@@ -107,13 +107,15 @@ def removal_text(plan: dict[str, object]) -> list[str]:
     return ["To be removed:", *(printable("  " + line) for line in aligned(rows))]
 
 
-def _remove(name: str | None, prefix: Path | None) -> None:
+def _remove(environment: EnvironmentInfo, command: str) -> None:
     from kaa.settings.directories import this_layout
     from kaa.workflows.remove import remove_environment
 
     try:
-        remove_environment(this_layout(), name, prefix)
+        remove_environment(this_layout(), None, environment.prefix, command)
     except KeyboardInterrupt:
+        if environment.prefix.is_symlink():  # it was being waited for
+            raise AbortedError("interrupted; nothing was changed") from None
         raise AbortedError(
             "interrupted while the environment was being removed",
             hint="run the same command again to remove the rest, if there is any",

@@ -66,5 +66,7 @@ def install(
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.change import ChangeRequest, prepare_install
 
-    request = ChangeRequest(name, prefix, specs, invocation.command, options)
+    request = ChangeRequest(
+        name, prefix, specs, invocation.command, options, dry_run=invocation.dry_run
+    )
     run_cancellable(change_environment(prepare_install, request, invocation))

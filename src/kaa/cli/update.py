@@ -68,7 +68,9 @@ def update(
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.change import ChangeRequest, prepare_update
 
-    request = ChangeRequest(name, prefix, packages, invocation.command, options, everything)
+    request = ChangeRequest(
+        name, prefix, packages, invocation.command, options, everything, invocation.dry_run
+    )
     run_cancellable(change_environment(prepare_update, request, invocation))
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kaa.store.disk import writing
+from kaa.store.exclusive import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kaa.store.layout import Layout
 
-_PATIENCE = 1.0
-"""Seconds after which a user is told what is being waited for."""
 _RUN = "run-"
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -27,20 +24,8 @@ def locked(layout: Layout, name: str) -> Iterator[None]:
 
     Raises :class:`~kaa.model.errors.StoreError` when the lock file cannot be written.
     """
-    import filelock
-
-    lock = filelock.FileLock(layout.locks / f"{name}.lock")
-    with writing(layout.locks):
-        layout.locks.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=_PATIENCE)
-        except filelock.Timeout:
-            _log.warning("waiting for another kaa, which holds %s", lock.lock_file)
-            lock.acquire()
-    try:
+    with held(layout.locks / f"{name}.lock"):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

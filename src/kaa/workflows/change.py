@@ -8,7 +8,7 @@ package cache; the old one stays as it is.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from kaa.environments.records import (
     repodata_records,
     requested_specs,
 )
+from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
@@ -71,7 +72,8 @@ class ChangeRequest:
     """What the user asks for, of an environment that is there.
 
     Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
-    command line, for the history; ``everything`` is ``update --all``.
+    command line, for the history; ``everything`` is ``update --all``; ``dry_run`` says that
+    nothing is going to be carried out.
     """
 
     name: str | None
@@ -80,6 +82,7 @@ class ChangeRequest:
     command: str
     options: SolveOptions = field(default_factory=SolveOptions)
     everything: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,10 @@ async def prepare_install(
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `pandas`"
         )
-    current = read_current(layout, request.name, request.prefix)
-    goal = install_goal(current.specs, current.records, request.specs, request.options.editable)
-    async with _prepared(current, goal, request, layout, progress) as change:
-        yield change
+    async with _current(request, layout) as current:
+        goal = install_goal(current.specs, current.records, request.specs, request.options.editable)
+        async with _prepared(current, goal, request, layout, progress) as change:
+            yield change
 
 
 @asynccontextmanager
@@ -137,11 +140,11 @@ async def prepare_update(
     :class:`~kaa.model.errors.PackageNotInstalledError`.
     """
     check_update(request.specs, request.everything, request.options)
-    current = read_current(layout, request.name, request.prefix)
-    graph = read_graph(current.generation)
-    goal = update_goal(current.specs, current.records, request.specs, graph)
-    async with _prepared(current, goal, request, layout, progress) as change:
-        yield change
+    async with _current(request, layout) as current:
+        graph = read_graph(current.generation)
+        goal = update_goal(current.specs, current.records, request.specs, graph)
+        async with _prepared(current, goal, request, layout, progress) as change:
+            yield change
 
 
 async def carry_out_change(
@@ -203,12 +206,22 @@ def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Curre
 
 
 @asynccontextmanager
+async def _current(request: ChangeRequest, layout: Layout) -> AsyncIterator[Current]:
+    """Give the environment as it is once nobody else changes it, which stays so for the block."""
+    found = read_current(layout, request.name, request.prefix).prefix
+    check_writable(found.generations)
+    async with AsyncExitStack() as stack:
+        if not request.dry_run:
+            await stack.enter_async_context(sole_writer_meanwhile(found, request.command))
+        # In a thread, because it may have to wait, and Ctrl-C must not have to.
+        await asyncio.to_thread(clear_leftovers, layout, found)
+        yield read_current(layout, None, found.path)
+
+
+@asynccontextmanager
 async def _prepared(
     current: Current, goal: Goal, request: ChangeRequest, layout: Layout, progress: Progress
 ) -> AsyncIterator[EnvironmentChange]:
-    check_writable(current.prefix.generations)
-    # In a thread, because it may have to wait, and Ctrl-C must not have to.
-    await asyncio.to_thread(clear_leftovers, layout, current.prefix)
     recorded = () if request.options.override_channels else current.sources
     given = dict.fromkeys((*request.options.sources, *recorded))
     options = replace(request.options, sources=tuple(given))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
+from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
@@ -89,9 +90,13 @@ async def prepare_create(
     with writing(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
     check_writable(prefix.generations)
-    # In a thread, because it may have to wait, and Ctrl-C must not have to.
-    await asyncio.to_thread(clear_leftovers, layout, prefix)
-    async with open_supply(layout, wish.options, progress) as supply:
+    async with AsyncExitStack() as stack:
+        if not request.dry_run:
+            await stack.enter_async_context(sole_writer_meanwhile(prefix, request.command))
+            check_absent(prefix)  # who was waited for may have made it
+        # In a thread, because it may have to wait, and Ctrl-C must not have to.
+        await asyncio.to_thread(clear_leftovers, layout, prefix)
+        supply = await stack.enter_async_context(open_supply(layout, wish.options, progress))
         platform = platform_of(wish.options, supply.configuration)
         if is_foreign(platform) and not request.dry_run:
             raise UnsupportedError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import read_info
 from kaa.environments.registry import conda_environments_file, unregister
+from kaa.environments.writer import sole_writer
 from kaa.kernels.specs import kernelspec_directory, remove_kernelspec
 from kaa.model.errors import UnsupportedError
 from kaa.store.locks import at_work, locked
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
 
-def remove_environment(layout: Layout, name: str | None, prefix: Path | None) -> EnvironmentInfo:
+def remove_environment(
+    layout: Layout, name: str | None, prefix: Path | None, command: str = "kaa env remove"
+) -> EnvironmentInfo:
     """Remove an environment that kaa made and return what it was.
+
+    Who else changes it is waited for, and told that this is ``command``.
 
     Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`,
     :class:`~kaa.model.errors.UnsupportedError` for an environment of another program, and the
@@ -37,7 +42,8 @@ def remove_environment(layout: Layout, name: str | None, prefix: Path | None) ->
             cause="it is no link to a generation",
             hint="remove it with the program that made it",
         )
-    with at_work(layout):
+    with sole_writer(found, command), at_work(layout):
+        info = read_info(find_environment(layout, None, found.path))  # as whoever was there left it
         _remove(found, layout)
     return info
 
