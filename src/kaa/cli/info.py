@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     """Show everything about one environment; without -n and -p, about kaa and this machine."""
     from kaa.settings.directories import this_layout
-    from kaa.workflows.inspect import environment_info
+    from kaa.workflows.inspect import environment_info, foreign_packages
 
     layout = this_layout()
     if name is None and prefix is None:
@@ -46,10 +46,15 @@ def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
             _write(about)
         return
     environment = environment_info(layout, *one_of(name, prefix))
+    foreign = foreign_packages(environment.generation_prefix)
     if invocation.json:
-        write_json({"success": True, "environment": environment.as_dict()})
-    else:
-        _write(about_environment(environment))
+        told = {**environment.as_dict(), "foreign": [package.as_dict() for package in foreign]}
+        write_json({"success": True, "environment": told})
+        return
+    about = about_environment(environment)
+    if foreign:
+        about["by hand"] = [f"{each.name} {each.version} ({each.source})" for each in foreign]
+    _write(about)
 
 
 def about_kaa(layout: Layout) -> dict[str, object]:

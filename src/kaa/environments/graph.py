@@ -28,8 +28,11 @@ _TYPED = re.compile(r"\s*(?:[^\s\[\]=<>!~]*::)?(?P<name>[A-Za-z0-9_][\w.-]*)")
 _PURL = re.compile(r"pkg:pypi/([^@?#]+)")
 
 
-def read_graph(generation: Path) -> DependencyGraph:
-    """Return the packages of a generation, or of any prefix with ``conda-meta``, as a graph."""
+def read_graph(generation: Path, *, foreign: bool = False) -> DependencyGraph:
+    """Return the packages of a generation, or of any prefix with ``conda-meta``, as a graph.
+
+    ``foreign`` adds those that another program has installed there, without a record.
+    """
     records = {
         record["name"]: record
         for record in read_heads(generation)
@@ -37,7 +40,12 @@ def read_graph(generation: Path) -> DependencyGraph:
     }
     manifest = read_manifest(generation)
     nodes = _with_asked([_node(record) for record in records.values()], manifest)
-    return DependencyGraph(_with_needs(nodes, records))
+    nodes = _with_needs(nodes, records)
+    if foreign:
+        from kaa.environments.foreign_graph import foreign_nodes
+
+        nodes += foreign_nodes(generation, nodes)
+    return DependencyGraph(nodes)
 
 
 def read_heads(generation: Path) -> Iterator[dict[str, Any]]:

@@ -40,7 +40,9 @@ class Package:
     """One package, planned or installed.
 
     ``source`` is ``pypi``, ``host`` or a channel's name; ``sha256`` is hexadecimal, ``size`` in
-    bytes of the archive; ``requested`` says whether the user asked for it by name.
+    bytes of the archive; ``requested`` says whether the user asked for it by name. ``foreign`` is a
+    package without a record, which another program than kaa or conda has installed: then
+    ``source`` is that program (``pip``).
     """
 
     name: str
@@ -51,6 +53,7 @@ class Package:
     sha256: str | None = None
     size: int | None = None
     requested: bool = False
+    foreign: bool = False
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Return the fields that ``--json`` prints."""
@@ -63,4 +66,5 @@ class Package:
             "sha256": self.sha256,
             "size": self.size,
             "requested": self.requested,
+            "foreign": self.foreign,
         }

@@ -41,18 +41,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from kaa.environments.foreign import (
+    Foreign,
+    foreign_distributions,
+    metadata_directories,
+    site_packages,
+)
 from kaa.environments.history import LOCK
 from kaa.environments.prefix import MANIFEST
 from kaa.environments.records import read_files
 from kaa.store.disk import writing
 from kaa.transaction.comparison import Owners, not_shared
 from kaa.transaction.copying import clone, copy_properties, differ, reading, relocation, sha256
-from kaa.transaction.foreign import (
-    Foreign,
-    foreign_distributions,
-    metadata_directories,
-    site_packages,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

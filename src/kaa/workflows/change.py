@@ -12,11 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kaa.environments.graph import project_name, read_graph
+from kaa.environments.graph import read_graph
 from kaa.environments.prefix import Prefix, read_info, read_manifest
 from kaa.environments.processes import users_of
 from kaa.environments.records import (
-    read_files,
     read_records,
     repodata_records,
     requested_specs,
@@ -30,7 +29,6 @@ from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
 from kaa.transaction.commit import check_current, commit_next_generation
-from kaa.transaction.foreign import foreign_distributions
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
@@ -49,6 +47,7 @@ from kaa.workflows.goal import (
 )
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.kernel import announce, lend_kernel
+from kaa.workflows.left_behind import left_behind
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.reasons import Intent, why_held
@@ -314,7 +313,7 @@ def _plan(
     )
     if plan.nothing_to_do:
         return plan
-    notes = (*plan.notes, *_left_behind(current, solution))
+    notes = (*plan.notes, *left_behind(current.generation, current.records, solution, layout))
     return replace(plan, overlay=missing_overlay(solution, layout), notes=notes)
 
 
@@ -328,26 +327,6 @@ def _stays(goal: Goal, solution: Solution, intent: Intent) -> Iterator[str]:
             why = f"you asked for {asked}" if asked != name else why_held(record, solution.records)
             reason = f" ({why})" if why else ""
             yield f"{name} {record.version} stays: nothing newer fits with the rest{reason}"
-
-
-def _left_behind(current: Current, solution: Solution) -> Iterator[str]:
-    """Say what other programs installed that is not going to be there any more."""
-    packages = read_files(current.generation)
-    foreign = foreign_distributions(current.generation, packages)
-    names = {project_name(record.name.normalized) for record in solution.records}
-    python = next((package.version for package in packages if package.name == "python"), "")
-    moved = python.split(".")[:2] != (solution.python or "").split(".")[:2]
-    for each in foreign:
-        if each.name in names:
-            yield (
-                f"{each}, which another program (pip?) has installed, gives way to the "
-                f"environment's own {each.name}"
-            )
-        elif moved:
-            yield (
-                f"{each}, which another program (pip?) has installed for Python {python}, is not "
-                f"carried over; to have it again, add {each.name} to this command"
-            )
 
 
 async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -> None:

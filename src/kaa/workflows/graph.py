@@ -115,7 +115,7 @@ def why(layout: Layout, name: str | None, prefix: Path | None, package: str, lim
     :class:`~kaa.model.errors.EnvironmentNotFoundError` and
     :class:`~kaa.model.errors.PackageNotInstalledError`.
     """
-    graph = read_graph(find_environment(layout, name, prefix).current)
+    graph = read_graph(find_environment(layout, name, prefix).current, foreign=True)
     node = find_package(graph, package)
     requested = graph.requested()
     chains, total = graph.chains(node.name, requested or graph.tops(), limit)
@@ -150,7 +150,7 @@ def tree(
     ``inverted`` goes from a package to those that need it. ``depth`` is how many levels are below
     a root. Raises what :func:`why` does.
     """
-    graph = read_graph(find_environment(layout, name, prefix).current)
+    graph = read_graph(find_environment(layout, name, prefix).current, foreign=True)
     orphans: list[Node] = []
     if packages:
         found = [find_package(graph, package) for package in packages]
@@ -170,7 +170,7 @@ def installed(layout: Layout, name: str | None, prefix: Path | None, text: str) 
 
     Raises what :func:`why` does, and :class:`~kaa.model.errors.InvalidSpecError`.
     """
-    graph = read_graph(find_environment(layout, name, prefix).current)
+    graph = read_graph(find_environment(layout, name, prefix).current, foreign=True)
     match = _NAME.match(text.strip())
     pattern, rest = (match["name"].lower(), match["rest"]) if match else (text, "")
     if "*" in pattern or "?" in pattern:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kaa.environments.foreign import foreign_package, read_foreign
 from kaa.environments.names import resolve_prefix
 from kaa.environments.prefix import Prefix, read_info, read_packages
 from kaa.environments.registry import find_prefixes
@@ -29,11 +30,18 @@ def environment_info(layout: Layout, name: str | None, prefix: Path | None) -> E
 
 
 def list_packages(layout: Layout, name: str | None, prefix: Path | None) -> list[Package]:
-    """Return an environment's packages in order of name.
+    """Return an environment's packages in order of name, with what pip installed by hand.
 
     Raises :class:`EnvironmentNotFoundError`.
     """
-    return read_packages(find_environment(layout, name, prefix).current)
+    generation = find_environment(layout, name, prefix).current
+    packages = [*read_packages(generation), *foreign_packages(generation)]
+    return sorted(packages, key=lambda package: package.name)
+
+
+def foreign_packages(generation: Path) -> list[Package]:
+    """Return the packages that pip, or another such program, has installed into a generation."""
+    return [foreign_package(generation, each) for each in read_foreign(generation)]
 
 
 def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> Prefix:

@@ -7,14 +7,17 @@ of one side by side, is what breaks environments.
 from __future__ import annotations
 
 import csv
+import json
 import os
 import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kaa.model.package import Package
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
@@ -46,11 +49,7 @@ def site_packages(packages: Iterable[PackageFiles]) -> str | None:
     """Return where the environment's Python looks for packages, below the prefix; None without."""
     for package in packages:
         if package.name == "python":
-            if package.site_packages:
-                return package.site_packages
-            if os.name == "nt":
-                return "Lib/site-packages"
-            return f"lib/python{'.'.join(package.version.split('.')[:2])}/site-packages"
+            return package.site_packages or _usual_site_packages(package.version)
     return None
 
 
@@ -78,11 +77,92 @@ def foreign_distributions(
     site = site_packages(packages)
     if site is None:
         return ()
+    return _distributions(generation, site, metadata_directories(packages))
+
+
+def read_foreign(generation: Path) -> tuple[Foreign, ...]:
+    """Return what Python finds in a generation and no record has, by name.
+
+    For listings: the same as :func:`foreign_distributions`, without reading the records as such.
+    Damaged ones count for nothing.
+    """
+    records = list(_record_texts(generation))
+    site = _site_packages_in(records)
+    if site is None:
+        return ()
+    # The paths alone are nine tenths of the records, and are not needed but for these few.
+    pattern = re.compile(
+        rb'"%s/([^/"]+(?:%s))["/]'
+        % (re.escape(os.fsencode(site)), b"|".join(re.escape(end.encode()) for end in _METADATA))
+    )
+    found = {os.fsdecode(entry) for _, text in records for entry in pattern.findall(text)}
+    return _distributions(generation, site, {f"{site}/{entry}" for entry in found})
+
+
+def foreign_package(generation: Path, foreign: Foreign) -> Package:
+    """Return a distribution as listings show it: its source is the program that installed it.
+
+    That is what it says itself (INSTALLER, REQUESTED and direct_url.json of PEP 376 and PEP 610).
+    """
+    folder = generation / foreign.metadata
+    url = direct_url(generation, foreign) or {}
+    return Package(
+        name=foreign.name,
+        version=foreign.version,
+        build="",
+        source=_first_line(folder / "INSTALLER").lower() or "unknown",
+        url=str(url.get("url") or ""),
+        requested=(folder / "REQUESTED").is_file(),
+        foreign=True,
+    )
+
+
+def direct_url(generation: Path, foreign: Foreign) -> dict[str, object] | None:
+    """Return where a distribution was installed from by its URL (PEP 610); None for an index."""
+    try:
+        text = (generation / foreign.metadata / "direct_url.json").read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _record_texts(generation: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        names = sorted(os.listdir(generation / "conda-meta"))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(".json"):
+            try:
+                yield name, (generation / "conda-meta" / name).read_bytes()
+            except OSError:
+                continue
+
+
+def _site_packages_in(records: Iterable[tuple[str, bytes]]) -> str | None:
+    for name, text in records:
+        parts = name.rsplit("-", 2)
+        if parts[0] == "python" and len(parts) == 3:
+            try:
+                told = json.loads(text).get("python_site_packages_path")
+            except (ValueError, AttributeError):
+                told = None
+            return told if isinstance(told, str) else _usual_site_packages(parts[1])
+    return None
+
+
+def _usual_site_packages(version: str) -> str:
+    if os.name == "nt":
+        return "Lib/site-packages"
+    return f"lib/python{'.'.join(version.split('.')[:2])}/site-packages"
+
+
+def _distributions(generation: Path, site: str, owned: Collection[str]) -> tuple[Foreign, ...]:
     try:
         entries = sorted(os.listdir(generation / site))  # noqa: PTH208 - names, not paths
     except OSError:
         return ()
-    owned = metadata_directories(packages)
     found = []
     for entry in entries:
         metadata = f"{site}/{entry}"
@@ -91,6 +171,13 @@ def foreign_distributions(
             files = frozenset(_files(generation, site, metadata))
             found.append(Foreign(_name(metadata), version, metadata, files))
     return tuple(found)
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
+    except OSError:
+        return ""
 
 
 def _name(metadata: str) -> str:
