@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _METADATA = (".dist-info", ".egg-info")
 """How the directories end that a distribution's metadata are in."""
+_ENDS = tuple(end.encode() for end in _METADATA)
 _HINT = "-info"
 """What is in the paths of all of them, and in few others."""
 
@@ -90,13 +91,8 @@ def read_foreign(generation: Path) -> tuple[Foreign, ...]:
     site = _site_packages_in(records)
     if site is None:
         return ()
-    # The paths alone are nine tenths of the records, and are not needed but for these few.
-    pattern = re.compile(
-        rb'"%s/([^/"]+(?:%s))["/]'
-        % (re.escape(os.fsencode(site)), b"|".join(re.escape(end.encode()) for end in _METADATA))
-    )
-    found = {os.fsdecode(entry) for _, text in records for entry in pattern.findall(text)}
-    return _distributions(generation, site, {f"{site}/{entry}" for entry in found})
+    owned = {path for _, text in records for path in _metadata_in(text, os.fsencode(f"{site}/"))}
+    return _distributions(generation, site, owned)
 
 
 def foreign_package(generation: Path, foreign: Foreign) -> Package:
@@ -138,6 +134,14 @@ def _record_texts(generation: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, (generation / "conda-meta" / name).read_bytes()
             except OSError:
                 continue
+
+
+def _metadata_in(record: bytes, site: bytes) -> Iterator[str]:
+    """Give the metadata directories that a record has, which is one of a hundred of its paths."""
+    for before in record.split(b"-info")[:-1]:
+        path = before[before.rfind(b'"') + 1 :] + b"-info"
+        if path.startswith(site) and path.endswith(_ENDS) and path.count(b"/") == site.count(b"/"):
+            yield os.fsdecode(path)
 
 
 def _site_packages_in(records: Iterable[tuple[str, bytes]]) -> str | None:
