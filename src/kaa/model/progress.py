@@ -15,6 +15,7 @@ class Phase(Enum):
     LINK = "link"
     KERNEL = "kernel"
     DISK = "disk"
+    CHECK = "check"
 
 
 class Progress(Protocol):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.store.locks import locked
+from kaa.store.seal import seal_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,6 +56,24 @@ def has_entry(layout: Layout, entry: str, sha256: str | None, md5: str | None = 
     return same and (directory / "info" / "index.json").is_file()
 
 
+def is_whole_lock(lock: Path) -> bool:
+    """Say whether a lock file is there and is as it is written here."""
+    try:
+        content = lock.read_bytes()
+    except OSError:
+        return False
+    return len(content) == _LOCK.size and _LOCK.unpack(content)[0] == _REVISION
+
+
+def lock_sha256(lock: Path) -> str | None:
+    """Return the hash (hexadecimal) of the archive that a lock file is of; None without one."""
+    try:
+        digest: bytes = _LOCK.unpack(lock.read_bytes())[1]
+    except (OSError, struct.error):
+        return None
+    return digest.hex()
+
+
 def write_origin(package: Path, origin: Mapping[str, Any]) -> None:
     """Write down where an extracted package came from, as conda does it in its own caches."""
     import json
@@ -84,6 +103,7 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     staging = _temporary(layout)
     try:
         yield staging
+        seal_package(staging, sha256)
         with locked(layout, "packages"):
             if not has_entry(layout, entry, sha256):
                 _put_in_place(layout, staging, entry, sha256)

@@ -20,6 +20,7 @@ from kaa.environments.conda_history import append_history
 from kaa.environments.graph import read_heads
 from kaa.environments.history import LOCK, write_lock, write_lock_file
 from kaa.environments.prefix import MANIFEST, PAST, Prefix, write_manifest, write_manifest_file
+from kaa.environments.sealed import seal_records
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
 
@@ -193,6 +194,7 @@ def _complete(prefix: Prefix, staging: Path, manifest: Manifest, before: Path | 
     write_lock(staging)
     old = read_heads(before) if before is not None else ()
     append_history(staging, manifest, old, read_heads(staging))
+    seal_records(staging)
 
 
 def _commit(prefix: Prefix, staging: Path, number: int) -> int:
