@@ -116,6 +116,7 @@ authentication-file = "auth.json"
 root = "data"
 envs-dirs = ["~/envs"]
 pkgs-dirs = ["/pkgs"]
+link-scripts = "allow"
 always-yes = true
 name-mapping = "https://names.example.org/{channel}.json"
 

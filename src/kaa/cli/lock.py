@@ -54,7 +54,7 @@ Examples:
     show_default=True,
     help="Where the lock file is written.",
 )
-@solve_options()
+@solve_options(links=False)
 @click.argument("specs", metavar="[SPEC...]", nargs=-1)
 @dry_run_option
 @json_option

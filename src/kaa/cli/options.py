@@ -107,11 +107,12 @@ _PRIORITIES = ("strict", "flexible", "disabled")
 
 
 def solve_options(
-    *, platform: bool = False
+    *, platform: bool = False, links: bool = True
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Add the options of everything that solves, as one argument ``options``.
 
-    ``platform`` adds ``--platform``, for what needs not to run on this machine.
+    ``platform`` adds ``--platform``, for what needs not to run on this machine; ``links`` adds
+    what concerns the linking.
     """
     shared = [
         source_option,
@@ -179,6 +180,16 @@ def solve_options(
             )
         )
 
+    if links:
+        shared.append(
+            click.option(
+                "--allow-link-scripts",
+                "link_scripts",
+                is_flag=True,
+                help="Run the programs that packages bring for when they are linked.",
+            )
+        )
+
     def decorate(command: Callable[..., object]) -> Callable[..., object]:
         def packed(*arguments: object, **values: Any) -> object:
             return command(*arguments, options=_solve_options(values), **values)
@@ -215,6 +226,7 @@ def _solve_options(values: dict[str, Any]) -> SolveOptions:
         indexes=values.pop("indexes"),
         find_links=values.pop("find_links"),
         override_channels=override_channels,
+        link_scripts=values.pop("link_scripts", False),
     )
 
 

@@ -209,6 +209,10 @@ class NotWritableError(StoreError):
     """A directory that kaa needs to write to cannot be written to."""
 
 
+class LinkScriptError(StoreError):
+    """A link script of a package failed, so that the environment stays as it was."""
+
+
 # --- kernels (7) ---------------------------------------------------------------------------
 
 

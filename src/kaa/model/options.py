@@ -24,7 +24,8 @@ class SolveOptions:
     ``frozen`` keeps what is installed as it is; ``editable`` are paths of ``-e``; ``indexes`` and
     ``find_links`` go before those of the settings; ``default_index`` takes the place of the
     settings' last one, and ``no_index`` leaves none of the settings' own; ``override_channels``
-    leaves out the sources that an environment was made from.
+    leaves out the sources that an environment was made from; ``link_scripts`` lets packages run
+    theirs when they are linked and unlinked.
     """
 
     sources: tuple[str, ...] = ()
@@ -42,3 +43,4 @@ class SolveOptions:
     default_index: str | None = None
     no_index: bool = False
     override_channels: bool = False
+    link_scripts: bool = False

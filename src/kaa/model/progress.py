@@ -13,6 +13,7 @@ class Phase(Enum):
     BUILD = "build"
     DOWNLOAD = "download"
     LINK = "link"
+    SCRIPTS = "scripts"
     KERNEL = "kernel"
     DISK = "disk"
     CHECK = "check"

@@ -73,6 +73,7 @@ class Configuration:
     root: Path | None = None
     environment_directories: tuple[Path, ...] = ()
     package_directories: tuple[Path, ...] = ()
+    link_scripts: bool = False
     always_yes: bool = False
 
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

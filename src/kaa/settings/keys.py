@@ -116,6 +116,7 @@ KEYS = (
         expands=True,
     ),
     Key("package_directories", values.read_paths, "pkgs-dirs", ("pkgs_dirs",), expands=True),
+    Key("link_scripts", values.read_permission, "link-scripts"),
     Key("always_yes", values.read_flag, "always-yes", ("always_yes", "yes")),
 )
 """In the order of docs/configuration.md."""

@@ -158,6 +158,13 @@ def read_priority(value: Any, place: Place) -> Priority:
         raise WrongValueError("one of strict, flexible and disabled", '"strict"') from None
 
 
+def read_permission(value: Any, place: Place) -> bool:
+    """Return whether something may be done: ``allow`` or ``never``."""
+    if value in ("allow", "never"):
+        return bool(value == "allow")
+    raise WrongValueError("one of never and allow", '"never"')
+
+
 def read_verification(value: Any, place: Place) -> bool | Path:
     """Return whether certificates are verified, or the bundle or directory to do it with.
 

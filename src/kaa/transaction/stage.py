@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STAGING = ".new-"
+_COPIES = "allow-hard-links = false"
+"""rattler's configuration for files that may be written into."""
 _PATIENCE = 2.0
 """Seconds that the last of the pauses lasts at most, before the rest is left to the next run."""
 
@@ -53,11 +55,14 @@ async def link_packages(
     prefix: Prefix,
     layout: Layout,
     progress: Progress,
+    *,
+    apart: bool = False,
 ) -> None:
     """Link ``records`` from the package cache into the empty directory ``staging``.
 
     The files carry the environment's stable path. ``requested`` are the match specs of
-    what the user asked for. Every package has to be in the cache.
+    what the user asked for. Every package has to be in the cache. With ``apart`` the directory
+    works where it is, and by itself: files carry its own path and share nothing with the cache.
     """
     import rattler
     from rattler.exceptions import InstallerError
@@ -75,7 +80,8 @@ async def link_packages(
         reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
         # rattler 0.28 passes these on as they are, so it is the inner object that it wants
         requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested],
-        alternative_target_prefix=prefix.path,
+        alternative_target_prefix=staging if apart else prefix.path,
+        config=rattler.Config.from_toml(_COPIES) if apart else None,
     )
     try:
         await to_its_end(installing)

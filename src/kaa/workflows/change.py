@@ -48,6 +48,7 @@ from kaa.workflows.goal import (
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.kernel import announce, lend_kernel
 from kaa.workflows.left_behind import left_behind
+from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.reasons import Intent, why_held
@@ -107,6 +108,7 @@ class EnvironmentChange:
     sources: tuple[Source, ...]
     solution: Solution
     supply: Supply
+    scripts: LinkScripts
 
 
 @asynccontextmanager
@@ -262,11 +264,19 @@ async def _prepared(
             request.command,
             now(),
         )
+        scripts = link_scripts(
+            options.link_scripts or supply.configuration.link_scripts,
+            current.records,
+            solution.records,
+            current.generation,
+            layout,
+        )
         plan = _plan(current, goal, solution, manifest, layout)
+        plan = replace(plan, notes=(*plan.notes, *scripts.notes()))
         if not plan.nothing_to_do:
             users = await asyncio.to_thread(users_of, current.prefix)
             plan = replace(plan, processes=users)
-        yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply)
+        yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply, scripts)
 
 
 def _pins(prefix: Prefix) -> tuple[Spec, ...]:
@@ -344,4 +354,5 @@ async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -
         progress,
         old=current.generation,
         commit=commit,
+        scripts=change.scripts,
     )

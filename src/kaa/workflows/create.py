@@ -23,6 +23,7 @@ from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import resolve_references, with_default_packages
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import package_of, to_download
+from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.supply import Supply, open_supply, solve_for
@@ -70,6 +71,7 @@ class Creation:
     sources: tuple[Source, ...]
     solution: Solution
     supply: Supply
+    scripts: LinkScripts
     variables: tuple[tuple[str, str], ...] = ()
 
 
@@ -130,8 +132,12 @@ async def prepare_create(
             solution = part_of(solution, named, (), wish.options.deps)
         texts = tuple(spec.text for spec in specs)
         manifest = Manifest(prefix.name, texts, names, request.command, now())
-        plan = _plan(prefix, solution, layout, wish.remarks)
-        yield Creation(plan, prefix, manifest, specs, sources, solution, supply, wish.variables)
+        allowed = wish.options.link_scripts or supply.configuration.link_scripts
+        scripts = link_scripts(allowed, (), solution.records, None, layout)
+        plan = _plan(prefix, solution, layout, (*wish.remarks, *scripts.notes()))
+        yield Creation(
+            plan, prefix, manifest, specs, sources, solution, supply, scripts, wish.variables
+        )
 
 
 def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
@@ -180,7 +186,14 @@ async def carry_out_create(
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
     await bring(solution, layout, supply, progress, creation.sources)
     await link_first_generation(
-        solution, creation.specs, prefix, creation.manifest, layout, progress, creation.variables
+        solution,
+        creation.specs,
+        prefix,
+        creation.manifest,
+        layout,
+        progress,
+        creation.variables,
+        creation.scripts,
     )
     try:
         if creation.plan.overlay is not None:

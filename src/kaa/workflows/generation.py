@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
+    from kaa.workflows.link_scripts import LinkScripts
 
 _log = logging.getLogger(__name__)
 
@@ -35,20 +36,26 @@ async def link_first_generation(
     layout: Layout,
     progress: Progress,
     variables: Sequence[tuple[str, str]] = (),
+    scripts: LinkScripts | None = None,
 ) -> None:
     """Link a new environment from the package cache and commit it.
 
-    ``specs`` are what was asked for; ``variables`` are set wherever it is active.
-    Raises the errors of the disk, and :class:`~kaa.model.errors.EnvironmentExistsError` when
-    another process was faster.
+    ``specs`` are what was asked for; ``variables`` are set wherever it is active; ``scripts`` may
+    run. Raises the errors of the disk and of scripts, and
+    :class:`~kaa.model.errors.EnvironmentExistsError` when another process was faster.
     """
     with staging_directory(prefix, layout) as staging:
         requested = requested_specs(solution, specs)
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
         if variables:
             write_variables(staging, dict(variables))
+        notes: list[str] = []
+        if scripts is not None:
+            notes = await scripts.run(solution.records, staging, prefix, layout, progress)
         with locked(layout, "environments"):
             commit_first_generation(prefix, staging, manifest)
+    for note in notes:
+        _log.warning("%s", note)
 
 
 async def link_generation(
@@ -61,20 +68,27 @@ async def link_generation(
     old: Path,
     commit: Callable[[Path], object],
     left: Path | None = None,
+    scripts: LinkScripts | None = None,
 ) -> None:
     """Link a generation from the package cache, carry over what ``old`` has beside, and commit it.
 
     ``requested`` are the match specs of what was asked for; ``left`` is the path that the files of
     ``old`` carry, where that is not the path of ``prefix``; ``commit`` is called with the staged
-    directory under the lock on environments. Raises the errors of the disk and those of ``commit``.
+    directory under the lock on environments; ``scripts`` may run before. Raises the errors of the
+    disk, of scripts and those of ``commit``.
     """
     with staging_directory(prefix, layout) as staging:
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
         halt = threading.Event()
         carrying = asyncio.to_thread(carry_over, old, staging, prefix.path, halt.is_set, left=left)
         carried = await to_its_end(carrying, halt.set)
+        notes: list[str] = []
+        if scripts is not None:
+            notes = await scripts.run(solution.records, staging, prefix, layout, progress)
         with locked(layout, "environments"):
             commit(staging)
+    for note in notes:
+        _log.warning("%s", note)
     for note in carried.notes():
         _log.warning("%s (they are still in %s)", note, old)
 
