@@ -46,6 +46,7 @@ def isolated(
     monkeypatch.setenv("KAA_ROOT", str(tmp_path / "kaa"))
     monkeypatch.setenv("KAA_CHANNELS", "pypi")  # conda-forge would be asked for, too
     monkeypatch.setenv("KAA_NAME_MAPPING", "none")
+    monkeypatch.setenv("KAA_COMPILE", "0")  # in the background, so also after the test
     # The machine's own files are in /etc, which no other variable moves.
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("UV_NO_CONFIG", "1")

@@ -10,3 +10,4 @@ def nothing_set(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what keeps every other test from the default channels."""
     monkeypatch.delenv("KAA_CHANNELS")
     monkeypatch.delenv("KAA_NAME_MAPPING")
+    monkeypatch.delenv("KAA_COMPILE")

@@ -118,6 +118,7 @@ envs-dirs = ["~/envs"]
 pkgs-dirs = ["/pkgs"]
 link-scripts = "allow"
 always-yes = true
+compile-bytecode = false
 name-mapping = "https://names.example.org/{channel}.json"
 
 [channel-aliases]

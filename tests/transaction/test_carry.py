@@ -439,6 +439,24 @@ def test_bytecode_goes_with_its_source(pair: Pair) -> None:
     assert carried.kept == {}
 
 
+def test_bytecode_that_packages_bring(pair: Pair) -> None:
+    owned, fresh = (f"{SITE}/bear/__pycache__/{name}.cpython-312.pyc" for name in ("a", "b"))
+    pair.package("bear", "1.0", {f"{SITE}/bear/a.py": "", owned: "of the package"})
+    pair.write(owned, "made anew by Python")
+    pair.package("fur", "1.0", {f"{SITE}/bear/b.py": ""})
+    pair.write(fresh, "made by Python before the package had any")
+    pair.package("fur-bytecode", "1.0", {fresh: "of the package"}, "new")
+    gone = f"{SITE}/__pycache__/wolf.cpython-312.pyc"
+    pair.package("wolf", "1.0", {f"{SITE}/wolf.py": "", gone: "old"}, "old")
+    pair.package("wolf", "2.0", {f"{SITE}/wolf.py": ""}, "new")
+    pair.write(gone, "made anew by Python")
+    carried = pair.carry()
+    assert pair.text(owned) == "made anew by Python"
+    assert pair.text(fresh) == "of the package"
+    assert not pair.has(gone)
+    assert carried.kept == {}, "nobody edits bytecode"
+
+
 # --- what other programs installed ---------------------------------------------------------
 
 

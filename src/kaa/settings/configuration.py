@@ -75,6 +75,7 @@ class Configuration:
     package_directories: tuple[Path, ...] = ()
     link_scripts: bool = False
     always_yes: bool = False
+    compile_bytecode: bool = True
 
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

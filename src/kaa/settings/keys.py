@@ -118,5 +118,6 @@ KEYS = (
     Key("package_directories", values.read_paths, "pkgs-dirs", ("pkgs_dirs",), expands=True),
     Key("link_scripts", values.read_permission, "link-scripts"),
     Key("always_yes", values.read_flag, "always-yes", ("always_yes", "yes")),
+    Key("compile_bytecode", values.read_flag, "compile-bytecode", (), "KAA_COMPILE"),
 )
 """In the order of docs/configuration.md."""

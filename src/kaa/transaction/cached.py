@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kaa.store.bytecode import is_compiled, layer_of, settled_layer
 from kaa.store.package_cache import entry_name, has_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from rattler import RepoDataRecord
 
     from kaa.store.layout import Layout
@@ -28,3 +32,30 @@ def is_cached(layout: Layout, record: RepoDataRecord) -> bool:
     """Say whether the package cache has what ``record`` stands for."""
     wanted = hash_of(record)
     return has_entry(layout, entry_of(record), wanted.get("sha256"), wanted.get("md5"))
+
+
+def linked_from(layout: Layout, records: Sequence[RepoDataRecord]) -> list[Path]:
+    """Return the directories of packages that ``records`` are linked from, the first one first."""
+    version = python_version(records)
+    layer = settled_layer(layout, version, map(entry_of, records)) if version else None
+    return [layout.packages] if layer is None else [layer, layout.packages]
+
+
+def not_compiled(layout: Layout, records: Sequence[RepoDataRecord]) -> list[str]:
+    """Return the entries of which bytecode could be in the package cache, and is not yet.
+
+    Those are packages that are the same for all Pythons (``noarch: python``, and so all wheels):
+    builders of the others add it.
+    """
+    version = python_version(records)
+    if version is None:
+        return []
+    layer = layer_of(layout, version)
+    entries = [entry_of(record) for record in records if record.noarch.python]
+    return [entry for entry in entries if not is_compiled(layout, layer, entry)]
+
+
+def python_version(records: Sequence[RepoDataRecord]) -> str | None:
+    """Return the version of the Python among ``records``, None when there is none."""
+    pythons = (record for record in records if record.name.normalized == "python")
+    return next((str(python.version) for python in pythons), None)

@@ -12,9 +12,10 @@ The rules, where more than one answer was possible:
   one; below ``etc/`` it is, as long as a package still has the path.
 - **Distributions that another program installed** are carried as a whole, unless the next
   generation has a package of that name, or another Python.
-- **Bytecode** is carried where its source stays the same: by size and time alone Python would
-  take that of an old version for that of a new one. It is the one thing that is linked, not
-  copied, because nobody writes into it: Python replaces it (PEP 3147), and there is much of it.
+- **Bytecode** is carried where its source stays the same, unless the package has brought its own:
+  by size and time alone Python would take that of an old version for that of a new one. It is the
+  one thing that is linked, not copied, because nobody writes into it: Python replaces it
+  (PEP 3147), and there is much of it. What is not carried of it is not told, either.
 - **Text below the directories that programs read** (:data:`_PROGRAMS`) that names the old
   generation names the environment's stable path afterwards: pip writes the interpreter it runs
   in into scripts, and that is the generation's.
@@ -189,15 +190,25 @@ class _Work:
         if is_there and not self._differs(path, status):
             return
         owner = self.before.get(path)
-        if owner is None:
-            source = _source_of(path)
-            if source is None or self._has_same_source(source):
-                self._carry_unowned(path, status)
+        source = _source_of(path)
+        if source is not None:
+            self._carry_bytecode(path, status, source)
+        elif owner is None:
+            self._carry_unowned(path, status)
         elif self._is_same(path, owner):
             if not self.moved or self._is_edited(path, status, owner):
                 self._copy(path, status)
         elif self._is_edited(path, status, owner):
             self._carry_edited(path, status, owner)
+
+    def _carry_bytecode(self, path: str, status: os.stat_result, source: str) -> None:
+        """Carry bytecode or leave it out, without a word: Python makes it again."""
+        owner = self.before.get(path)
+        if owner is not None:  # and Python has made it anew
+            if self._is_same(path, owner):
+                self._copy(path, status)
+        elif path not in self.after and self._has_same_source(source):
+            self._copy(path, status)
 
     def _carry_unowned(self, path: str, status: os.stat_result) -> None:
         if path not in self.after:

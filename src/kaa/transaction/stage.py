@@ -13,6 +13,7 @@ from kaa.model.errors import StoreError
 from kaa.model.progress import Phase
 from kaa.store.disk import disk_error_in, writing
 from kaa.store.locks import locked
+from kaa.transaction.cached import linked_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -69,7 +70,8 @@ async def link_packages(
 
     progress.expect(Phase.LINK, len(records))
     cache = rattler.PackageCache.new_layered(
-        [str(layout.packages)], validation_mode=rattler.ValidationMode.skip()
+        [str(directory) for directory in linked_from(layout, records)],
+        validation_mode=rattler.ValidationMode.skip(),
     )
     installing = rattler.install(
         list(records),

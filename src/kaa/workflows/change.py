@@ -32,6 +32,7 @@ from kaa.transaction.commit import check_current, commit_next_generation
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
+from kaa.workflows.bytecode import compile_later
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import difference, same, to_download
 from kaa.workflows.generation import link_generation
@@ -171,6 +172,7 @@ async def carry_out_change(
             )
     finally:  # even when interrupted: the environment has changed
         announce(prefix, layout)
+        compile_later(change.solution.records, prefix, layout, change.supply.configuration)
     return read_info(prefix)
 
 

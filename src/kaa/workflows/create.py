@@ -180,6 +180,7 @@ async def carry_out_create(
     """
     # A plan alone has no use for these, and they take longer to import than many a solve.
     from kaa.workflows.bring import bring
+    from kaa.workflows.bytecode import compile_later
     from kaa.workflows.generation import link_first_generation
     from kaa.workflows.kernel import announce, lend_kernel
 
@@ -201,6 +202,7 @@ async def carry_out_create(
             await lend_kernel(name, minor, creation.sources, layout, supply, progress)
     finally:  # even when interrupted: the environment is there
         announce(prefix, layout)
+        compile_later(solution.records, prefix, layout, supply.configuration)
     return read_info(prefix)
 
 
