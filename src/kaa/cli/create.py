@@ -122,7 +122,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
                 try:
                     environment = await carry_out_create(creation, layout, progress)
                 except asyncio.CancelledError:
-                    raise _interrupted(plan, chosen) from None
+                    raise interrupted(plan, chosen) from None
     if invocation.json:
         write_plan_answer(plan, environment, invocation)
     elif invocation.speaks:
@@ -132,7 +132,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
             _say_what_next(environment, chosen)
 
 
-def _interrupted(plan: Plan, chosen: str) -> AbortedError:
+def interrupted(plan: Plan, chosen: str) -> AbortedError:
     """Return the error that tells the truth: the rename may have been done already."""
     if not plan.prefix.is_symlink():
         return AbortedError("interrupted; nothing was changed")

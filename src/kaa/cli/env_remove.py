@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 @pass_invocation
 def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     """Remove an environment: its files, its generations and its Jupyter kernel."""
+    remove_whole(invocation, *one_of(name, prefix))
+
+
+def remove_whole(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
+    """Show what goes with an environment, ask, remove it, and answer."""
     from kaa.cli.question import confirm, require_answer
     from kaa.cli.text import write_json, write_line
 
-    name, prefix = one_of(name, prefix)
     require_answer(invocation)
 
     from kaa.settings.directories import this_layout

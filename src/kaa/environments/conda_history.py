@@ -8,38 +8,45 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.model.package import source_of_channel
 from kaa.store.disk import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-    from kaa.model.environment import Manifest
+    from collections.abc import Mapping
 
 HISTORY = Path("conda-meta", "history")
 _SPECS = re.compile(r"^# (?P<action>update|install|create|remove|uninstall) specs: (?P<specs>.*)$")
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an environment had and was asked for: records as JSON, and specs as typed."""
+
+    records: tuple[Mapping[str, Any], ...] = ()
+    specs: tuple[str, ...] = ()
+
+
 def append_history(
-    generation: Path,
-    manifest: Manifest,
-    before: Iterable[Mapping[str, Any]],
-    after: Iterable[Mapping[str, Any]],
+    generation: Path, command: str, moment: str, before: State, after: State
 ) -> None:
     """Add a change to the history in ``generation``: the command, what went, came and was asked.
 
-    ``before`` and ``after`` are the records of the two states. Raises ``OSError``.
+    ``moment`` is in UTC (ISO 8601). Raises ``OSError``.
     """
-    old, new = {dist_name(r) for r in before}, {dist_name(r) for r in after}
-    moment = manifest.created.replace("T", " ")[:19]
-    lines = [f"==> {moment} <==", f"# cmd: {manifest.command}"]
+    old, new = set(map(dist_name, before.records)), set(map(dist_name, after.records))
+    lines = [f"==> {moment.replace('T', ' ')[:19]} <==", f"# cmd: {command}"]
     lines += [f"-{name}" for name in sorted(old - new)]
     lines += [f"+{name}" for name in sorted(new - old)]
-    lines.append(f"# update specs: {list(manifest.specs)!r}")
+    for action, specs in (
+        ("remove", [spec for spec in before.specs if spec not in after.specs]),
+        ("update", [spec for spec in after.specs if spec not in before.specs]),
+    ):
+        if specs:
+            lines.append(f"# {action} specs: {specs!r}")
     file = generation / HISTORY
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")

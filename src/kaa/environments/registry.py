@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kaa.environments.prefix import GENERATIONS, MANIFEST, Prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kaa.store.layout import Layout
 
@@ -71,6 +71,16 @@ def register(layout: Layout, prefix: Path) -> None:
 def unregister(layout: Layout, prefix: Path) -> None:
     """Take ``prefix`` out of conda's list."""
     _edit(layout, lambda lines: [line for line in lines if line != str(prefix)])
+
+
+def unregister_missing(layout: Layout, directories: Sequence[Path]) -> None:
+    """Take environments directly below ``directories`` out of conda's list that are not there."""
+
+    def is_gone(line: str) -> bool:
+        path = Path(line)
+        return path.parent in directories and not os.path.lexists(path)
+
+    _edit(layout, lambda lines: [line for line in lines if not is_gone(line)])
 
 
 def listed_prefixes() -> list[Path]:

@@ -16,10 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaa.environments.conda_history import append_history
+from kaa.environments.conda_history import State, append_history
 from kaa.environments.graph import read_heads
 from kaa.environments.history import LOCK, write_lock, write_lock_file
-from kaa.environments.prefix import MANIFEST, PAST, Prefix, write_manifest, write_manifest_file
+from kaa.environments.prefix import (
+    MANIFEST,
+    PAST,
+    Prefix,
+    read_manifest,
+    write_manifest,
+    write_manifest_file,
+)
 from kaa.environments.sealed import seal_records
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
@@ -38,6 +45,8 @@ PENDING = ".pending-"
 """What stands before a generation's number in the name of the mark that it is not linked yet."""
 LEAVING = ".leaving"
 """The mark in a directory of generations whose environment is being removed."""
+RENAMED = ".renamed"
+"""The mark of an environment that is to go when another is there in its place: its path."""
 UNANNOUNCED = ".unannounced"
 """The mark of an environment of which Jupyter and conda do not know what it has become."""
 
@@ -165,6 +174,19 @@ def settle(prefix: Prefix) -> None:
         (prefix.generations / UNANNOUNCED).unlink(missing_ok=True)
 
 
+def mark_renamed(source: Prefix, target: Prefix) -> None:
+    """Note in an environment that it is to go as soon as ``target`` is there in its place."""
+    (source.generations / RENAMED).write_text(str(target.path), encoding="utf-8")
+
+
+def renamed_to(source: Prefix) -> Prefix | None:
+    """Return what :func:`mark_renamed` noted, None where nothing was."""
+    try:
+        return Prefix(Path((source.generations / RENAMED).read_text(encoding="utf-8")))
+    except OSError:
+        return None
+
+
 def announced(prefix: Prefix) -> None:
     """Take away the mark that others have to be told of the environment. Raises ``OSError``."""
     (prefix.generations / UNANNOUNCED).unlink(missing_ok=True)
@@ -192,8 +214,14 @@ def _complete(prefix: Prefix, staging: Path, manifest: Manifest, before: Path | 
     """Write into ``staging`` what it is to be remembered by."""
     write_manifest(staging, replace(manifest, prefix=str(prefix.path)))
     write_lock(staging)
-    old = read_heads(before) if before is not None else ()
-    append_history(staging, manifest, old, read_heads(staging))
+    old = read_manifest(before) if before is not None else None
+    append_history(
+        staging,
+        manifest.command,
+        manifest.created,
+        State(tuple(read_heads(before)) if before is not None else (), old.specs if old else ()),
+        State(tuple(read_heads(staging)), manifest.specs),
+    )
     seal_records(staging)
 
 

@@ -29,7 +29,6 @@ from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
 from kaa.transaction.commit import check_current, commit_next_generation
-from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.bytecode import compile_later
@@ -53,6 +52,7 @@ from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.reasons import Intent, why_held
+from kaa.workflows.recover import recover
 from kaa.workflows.supply import Supply, is_host_python, open_supply
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class ChangeRequest:
     options: SolveOptions = field(default_factory=SolveOptions)
     everything: bool = False
     dry_run: bool = False
+    force: bool = False
+    """In a removal: what needs the packages stays, and so does what they needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ async def prepare_install(
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `pandas`"
         )
-    async with _current(request, layout) as current:
+    async with sole_current(request, layout) as current:
         goal = install_goal(current.specs, current.records, request.specs, request.options.editable)
         async with _prepared(current, goal, request, layout, progress) as change:
             yield change
@@ -142,7 +144,7 @@ async def prepare_update(
     :class:`~kaa.model.errors.PackageNotInstalledError`.
     """
     check_update(request.specs, request.everything, request.options)
-    async with _current(request, layout) as current:
+    async with sole_current(request, layout) as current:
         graph = read_graph(current.generation)
         goal = update_goal(current.specs, current.records, request.specs, graph)
         async with _prepared(current, goal, request, layout, progress) as change:
@@ -209,15 +211,15 @@ def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Curre
 
 
 @asynccontextmanager
-async def _current(request: ChangeRequest, layout: Layout) -> AsyncIterator[Current]:
+async def sole_current(request: ChangeRequest, layout: Layout) -> AsyncIterator[Current]:
     """Give the environment as it is once nobody else changes it, which stays so for the block."""
     found = read_current(layout, request.name, request.prefix).prefix
     check_writable(found.generations)
     async with AsyncExitStack() as stack:
         if not request.dry_run:
             await stack.enter_async_context(sole_writer_meanwhile(found, request.command))
-        # In a thread, because it may have to wait, and Ctrl-C must not have to.
-        await asyncio.to_thread(clear_leftovers, layout, found)
+            # In a thread, because it may have to wait, and Ctrl-C must not have to.
+            await asyncio.to_thread(recover, layout, found)
         yield read_current(layout, None, found.path)
 
 

@@ -19,13 +19,13 @@ from kaa.sources.identity import known_sha256
 from kaa.sources.index import distribution_of
 from kaa.store.disk import check_writable, writing
 from kaa.transaction.commit import check_absent
-from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.asked import resolve_references, with_default_packages
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import package_of, to_download
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
+from kaa.workflows.recover import recover
 from kaa.workflows.supply import Supply, open_supply, solve_for
 from kaa.workflows.wish import Wish, check_hashes, locked_specs, read_wish
 
@@ -96,8 +96,8 @@ async def prepare_create(
         if not request.dry_run:
             await stack.enter_async_context(sole_writer_meanwhile(prefix, request.command))
             check_absent(prefix)  # who was waited for may have made it
-        # In a thread, because it may have to wait, and Ctrl-C must not have to.
-        await asyncio.to_thread(clear_leftovers, layout, prefix)
+            # In a thread, because it may have to wait, and Ctrl-C must not have to.
+            await asyncio.to_thread(recover, layout, prefix)
         supply = await stack.enter_async_context(open_supply(layout, wish.options, progress))
         platform = platform_of(wish.options, supply.configuration)
         if is_foreign(platform) and not request.dry_run:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kaa.environments.conda_history import State, append_history
 from kaa.environments.history import Generation, changed, find_generation, read_history
-from kaa.model.errors import GenerationNotFoundError, UnsupportedError
+from kaa.environments.prefix import read_info
+from kaa.environments.processes import users_of
+from kaa.model.environment import now
+from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError, UnsupportedError
+from kaa.store.disk import writing
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, switch_generation
 from kaa.workflows.inspect import find_environment
+from kaa.workflows.kernel import announce
+from kaa.workflows.recover import recover
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.environments.prefix import Prefix
+    from kaa.model.environment import EnvironmentInfo
     from kaa.model.package import Package
+    from kaa.model.process import Process
     from kaa.store.layout import Layout
     from kaa.transaction.carry import Carried
 
@@ -82,16 +91,21 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Going back to a generation, planned; nothing has changed yet.
+    """Going to a generation, planned; nothing has changed yet.
 
-    ``prefix_changed`` says that its files carry another path, since the environment was renamed or
-    moved: it is then installed anew, as one is that is no longer on the disk.
+    ``processes`` are those that run in the environment.
     """
 
     prefix: Prefix
     current: Generation
     target: Generation
     difference: Difference
+    processes: tuple[Process, ...] = ()
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the environment is at this generation already."""
+        return self.current.number == self.target.number
 
     @property
     def at_once(self) -> bool:
@@ -107,6 +121,7 @@ class Return:
             "prefix": str(self.prefix.path),
             "at_once": self.at_once,
             **self.difference.as_dict(),
+            "processes": [process.as_dict() for process in self.processes],
         }
 
 
@@ -124,8 +139,8 @@ def history(layout: Layout, name: str | None, prefix: Path | None) -> tuple[Hist
     for generation in generations:
         try:
             packages[generation.number] = generation.packages()
-        except GenerationNotFoundError:
-            continue
+        except EnvironmentStateError:
+            continue  # its line says that nobody knows
     entries = []
     for generation in generations:
         parent = _parent_of(generation, generations)
@@ -157,34 +172,40 @@ def difference_between(
     return Difference(old, new, tuple(changed(old.packages(), new.packages())))
 
 
-def plan_return(
-    layout: Layout, name: str | None, prefix: Path | None, number: int | None
-) -> Return:
-    """Return the plan of going back: to a generation, or with None to the one before.
+def plan_return(found: Prefix, number: int | None) -> Return:
+    """Return the plan of going to a generation, or with None to the one before.
 
     "Before" is the generation that the current one was made from: after an undo and another
-    change, not the one that was undone. Raises what :func:`history` does, and
-    :class:`GenerationNotFoundError`.
+    change, not the one that was undone. Raises :class:`UnsupportedError` for an environment that
+    another program made, and :class:`GenerationNotFoundError`.
     """
-    found = find_environment(layout, name, prefix)
     current = find_generation(found, _check_ours(found))
     target = find_generation(found, number) if number is not None else _before(found, current)
     pairs = tuple(changed(current.packages(), target.packages()))
-    return Return(found, current, target, Difference(current, target, pairs))
+    return Return(found, current, target, Difference(current, target, pairs), users_of(found))
 
 
-def return_at_once(plan: Return, command: str) -> Carried:
+def return_at_once(plan: Return, command: str, layout: Layout) -> tuple[EnvironmentInfo, Carried]:
     """Make a generation that is on the disk the current one, with the newest of the user's files.
 
     What no package owns is copied into it first, as in every change: nothing that was written
-    since is lost. The caller is the environment's only writer, and announces it afterwards.
-    Raises the errors of the disk and :class:`~kaa.model.errors.EnvironmentStateError`.
+    since is lost. The caller is the environment's only writer. Raises the errors of the disk and
+    :class:`~kaa.model.errors.EnvironmentStateError`.
     """
-    current, target = plan.current, plan.target
-    check_current(plan.prefix, current.number)
-    carried = carry_over(current.path, target.path, plan.prefix.path)
-    switch_generation(plan.prefix, target.number, current.number)
-    return carried
+    current, target, prefix = plan.current, plan.target, plan.prefix
+    check_current(prefix, current.number)
+    recover(layout, prefix)
+    carried = carry_over(current.path, target.path, prefix.path, existing=True)
+    with writing(target.path):
+        append_history(target.path, command, now(), _state(current), _state(target))
+    switch_generation(prefix, target.number, current.number)
+    announce(prefix, layout)
+    return read_info(prefix), carried
+
+
+def _state(generation: Generation) -> State:
+    manifest = generation.manifest
+    return State(tuple(generation.records()), manifest.specs if manifest else ())
 
 
 def _check_ours(found: Prefix) -> int:

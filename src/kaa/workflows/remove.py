@@ -44,11 +44,12 @@ def remove_environment(
         )
     with sole_writer(found, command), at_work(layout):
         info = read_info(find_environment(layout, None, found.path))  # as whoever was there left it
-        _remove(found, layout)
+        take_away(found, layout)
     return info
 
 
-def _remove(found: Prefix, layout: Layout) -> None:
+def take_away(found: Prefix, layout: Layout) -> None:
+    """Remove an environment of kaa's; the caller is its only writer. Raises the disk's errors."""
     with locked(layout, "environments"):
         doomed = detach(found)
         with tolerated(f"{found.name} is still on conda's list", conda_environments_file()):

@@ -1,0 +1,69 @@
+"""What a killed process left is finished or cleared by the next command that changes something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaa.environments.prefix import GENERATIONS, Prefix
+from kaa.environments.registry import conda_environments_file, unregister_missing
+from kaa.environments.writer import writer_if_free
+from kaa.kernels.specs import prune_kernelspecs
+from kaa.transaction.commit import LEAVING, REMOVED, RENAMED, UNANNOUNCED, renamed_to
+from kaa.transaction.leftovers import clear_leftovers
+from kaa.workflows.tolerance import tolerated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kaa.store.layout import Layout
+
+
+def recover(layout: Layout, prefix: Prefix) -> None:
+    """Finish or take back what was begun, for ``prefix`` and for all environments in reach.
+
+    The caller is the only writer of ``prefix``; what others are at work on is left alone. Raises
+    :class:`~kaa.model.errors.StoreError` when lock files cannot be written.
+    """
+    directories = dict.fromkeys((prefix.path.parent, *layout.all_environments))
+    removed = any(map(_has_removals, directories))
+    clear_leftovers(layout, prefix)
+    for directory in directories:
+        for found in _unfinished(directory):
+            if found == prefix:
+                _finish(found, layout)
+                continue
+            with writer_if_free(found, "finishing what was begun") as free:
+                if free:
+                    _finish(found, layout)
+    if removed:
+        with tolerated("kernels of environments that are gone may be listed", layout.locks):
+            prune_kernelspecs()
+        with tolerated("conda's list has environments that are gone", conda_environments_file()):
+            unregister_missing(layout, tuple(directories))
+
+
+def _has_removals(directory: Path) -> bool:
+    generations = directory / GENERATIONS
+    return any(generations.glob(f"{REMOVED}*")) or any(generations.glob(f"*/{LEAVING}"))
+
+
+def _unfinished(directory: Path) -> Iterator[Prefix]:
+    for mark in (directory / GENERATIONS).glob(f"*/{UNANNOUNCED}"):
+        yield Prefix(directory / mark.parent.name)
+    for mark in (directory / GENERATIONS).glob(f"*/{RENAMED}"):
+        yield Prefix(directory / mark.parent.name)
+
+
+def _finish(found: Prefix, layout: Layout) -> None:
+    """Finish what was begun with an environment; the caller is its only writer."""
+    from kaa.workflows.kernel import announce
+    from kaa.workflows.remove import take_away
+
+    target = renamed_to(found)
+    if target is not None and target.current_number is not None:
+        take_away(found, layout)
+    elif target is not None:
+        (found.generations / RENAMED).unlink(missing_ok=True)
+    if found.path.is_symlink():
+        announce(found, layout)
