@@ -16,6 +16,7 @@ app = lazy_group(
         "upgrade": Entry("kaa.cli.update:upgrade", "The same as update."),
         "remove": Entry("kaa.cli.remove:remove", "Remove packages from an environment."),
         "uninstall": Entry("kaa.cli.remove:uninstall", "The same as remove."),
+        "sync": Entry("kaa.cli.sync:sync", "Make an environment what a file says."),
         "undo": Entry("kaa.cli.history:undo", "Undo the last change of an environment."),
         "history": Entry("kaa.cli.history:history", "Show what an environment was, and when."),
         "diff": Entry("kaa.cli.history:diff", "Show how two generations differ."),

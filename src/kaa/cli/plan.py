@@ -56,6 +56,8 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
             write_line(line)
     if plan.asked:
         write_line(f"Asked for from now on: {printable(', '.join(plan.asked))}")
+    if plan.forgotten:
+        write_line(f"No longer asked for: {printable(', '.join(plan.forgotten))}")
     for note in plan.notes:
         write_line(f"Note: {printable(note)}")
     for line in process_lines(plan.processes, verbose=verbose):

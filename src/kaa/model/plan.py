@@ -91,8 +91,9 @@ class Plan:
     ``overlay`` is the Python version (``3.12``) whose kernel overlay is going to be built, if one
     is; ``generation`` the one that the environment is at, None for one that is going to be
     created; ``unchanged`` counts the packages that stay; ``asked`` are specs that the environment
-    is going to keep as asked for and that it has not got yet; ``notes`` what else a user should
-    know before agreeing, one sentence each; ``processes`` are those that run in the environment.
+    is going to keep as asked for and that it has not got yet, ``forgotten`` those that it is not
+    going to keep; ``notes`` what else a user should know before agreeing, one sentence each;
+    ``processes`` are those that run in the environment.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Plan:
     asked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
+    forgotten: tuple[str, ...] = ()
 
     @property
     def download_size(self) -> int:
@@ -116,7 +118,8 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Whether the environment is already what it is going to be."""
-        return not (self.additions or self.removals or self.changes or self.asked)
+        changes = (self.additions, self.removals, self.changes, self.asked, self.forgotten)
+        return not any(changes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -130,6 +133,7 @@ class Plan:
             "change": [each.as_dict() for each in self.changes],
             "unchanged": self.unchanged,
             "asked": list(self.asked),
+            "forgotten": list(self.forgotten),
             "notes": list(self.notes),
             "processes": [each.as_dict() for each in self.processes],
             "kernel_overlay": self.overlay,

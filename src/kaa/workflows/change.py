@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.graph import read_graph
-from kaa.environments.prefix import Prefix, read_info, read_manifest
+from kaa.environments.prefix import Prefix, read_info, read_manifest, write_variables
 from kaa.environments.processes import users_of
 from kaa.environments.records import (
     read_records,
@@ -24,7 +24,6 @@ from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
-from kaa.model.plan import Plan
 from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
@@ -32,35 +31,32 @@ from kaa.transaction.commit import check_current, commit_next_generation
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.bytecode import compile_later
+from kaa.workflows.change_plan import plan_of
 from kaa.workflows.dependencies import needs_kept, part_of
-from kaa.workflows.difference import difference, same, to_download
 from kaa.workflows.generation import link_generation
 from kaa.workflows.generation import requested_specs as match_specs
 from kaa.workflows.goal import (
     Goal,
     check_update,
     install_goal,
-    is_bare,
     reach,
     update_goal,
     with_references,
 )
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.kernel import announce, lend_kernel
-from kaa.workflows.left_behind import left_behind
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
-from kaa.workflows.overlay import missing_overlay
-from kaa.workflows.reasons import Intent, why_held
 from kaa.workflows.recover import recover
 from kaa.workflows.supply import Supply, is_host_python, open_supply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rattler import RepoDataRecord
 
+    from kaa.model.plan import Plan
     from kaa.model.progress import Progress
     from kaa.model.source import Source
     from kaa.solver.request import Solution
@@ -112,6 +108,9 @@ class EnvironmentChange:
     solution: Solution
     supply: Supply
     scripts: LinkScripts
+    variables: tuple[tuple[str, str], ...] = ()
+    """What is to be set wherever the environment is active, in place of what was; none: as it was.
+    """
 
 
 @asynccontextmanager
@@ -250,7 +249,7 @@ async def _prepared(
             sources,
             configuration=supply.configuration,
             pins=_pins(current.prefix),
-            installed=await _still_there(goal.installed, supply),
+            installed=await still_there(goal.installed, supply),
             direct=direct,
             cache_dir=layout.metadata,
         )
@@ -268,19 +267,50 @@ async def _prepared(
             request.command,
             now(),
         )
-        scripts = link_scripts(
-            options.link_scripts or supply.configuration.link_scripts,
-            current.records,
-            solution.records,
-            current.generation,
+        plan = plan_of(current, goal, solution, manifest, layout)
+        yield await complete_change(
+            plan,
+            current,
+            manifest,
+            specs,
+            sources,
+            solution,
+            supply,
             layout,
+            allowed=options.link_scripts,
         )
-        plan = _plan(current, goal, solution, manifest, layout)
-        plan = replace(plan, notes=(*plan.notes, *scripts.notes()))
-        if not plan.nothing_to_do:
-            users = await asyncio.to_thread(users_of, current.prefix)
-            plan = replace(plan, processes=users)
-        yield EnvironmentChange(plan, current, manifest, specs, sources, solution, supply, scripts)
+
+
+async def complete_change(
+    plan: Plan,
+    current: Current,
+    manifest: Manifest,
+    specs: tuple[Spec, ...],
+    sources: tuple[Source, ...],
+    solution: Solution,
+    supply: Supply,
+    layout: Layout,
+    *,
+    allowed: bool = False,
+    variables: tuple[tuple[str, str], ...] = (),
+) -> EnvironmentChange:
+    """Return a change whose plan says of link scripts and of running processes, too.
+
+    ``allowed`` is what the command line says of link scripts.
+    """
+    scripts = link_scripts(
+        allowed or supply.configuration.link_scripts,
+        current.records,
+        solution.records,
+        current.generation,
+        layout,
+    )
+    plan = replace(plan, notes=(*plan.notes, *scripts.notes()))
+    if not plan.nothing_to_do:
+        plan = replace(plan, processes=await asyncio.to_thread(users_of, current.prefix))
+    return EnvironmentChange(
+        plan, current, manifest, specs, sources, solution, supply, scripts, variables
+    )
 
 
 def _pins(prefix: Prefix) -> tuple[Spec, ...]:
@@ -289,7 +319,7 @@ def _pins(prefix: Prefix) -> tuple[Spec, ...]:
     return tuple(parse_spec(text, place) for text in read_pinned(prefix.path))
 
 
-async def _still_there(
+async def still_there(
     records: tuple[RepoDataRecord, ...], supply: Supply
 ) -> tuple[RepoDataRecord, ...]:
     """Return the records without an interpreter that this machine does not have any more."""
@@ -299,54 +329,12 @@ async def _still_there(
     return tuple(r for r in records if not is_host_python(r) or str(r.build) in builds)
 
 
-def _plan(
-    current: Current, goal: Goal, solution: Solution, manifest: Manifest, layout: Layout
-) -> Plan:
-    called = {solution.asked.get(spec.text, spec.name): spec for spec in goal.specs}
-    changed = {solution.asked.get(spec.text, spec.name) for spec in goal.new if not is_bare(spec)}
-    intent = Intent(
-        {name: spec.text for name, spec in called.items()},
-        frozenset(changed),
-        frozenset(record.name.normalized for record in goal.renewed),
-        everything=goal.everything,
-        extras={name: spec.extras for name, spec in called.items()},
-    )
-    parts = difference(
-        current.records, solution.records, intent, lambda record: to_download(record, layout)
-    )
-    plan = Plan(
-        current.prefix.name,
-        current.prefix.path,
-        parts.additions,
-        removals=parts.removals,
-        changes=parts.changes,
-        unchanged=parts.unchanged,
-        generation=current.number,
-        asked=tuple(text for text in manifest.specs if text not in current.specs),
-        notes=tuple(_stays(goal, solution, intent)),
-    )
-    if plan.nothing_to_do:
-        return plan
-    notes = (*plan.notes, *left_behind(current.generation, current.records, solution, layout))
-    return replace(plan, overlay=missing_overlay(solution, layout), notes=notes)
-
-
-def _stays(goal: Goal, solution: Solution, intent: Intent) -> Iterator[str]:
-    """Say which packages an update has found nothing for."""
-    after = {record.name.normalized: record for record in solution.records}
-    for record in goal.renewed:
-        name = record.name.normalized
-        if name in after and same(record, after[name]):
-            asked = intent.asked.get(name, name)
-            why = f"you asked for {asked}" if asked != name else why_held(record, solution.records)
-            reason = f" ({why})" if why else ""
-            yield f"{name} {record.version} stays: nothing newer fits with the rest{reason}"
-
-
 async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -> None:
     current, prefix = change.current, change.current.prefix
 
     def commit(staging: Path) -> None:
+        if change.variables:
+            write_variables(staging, dict(change.variables))
         commit_next_generation(prefix, staging, change.manifest, current.number)
 
     requested = match_specs(change.solution, change.specs)

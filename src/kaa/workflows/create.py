@@ -121,11 +121,11 @@ async def prepare_create(
         )
         names = tuple(source.name for source in sources)
         if wish.lock is not None:
-            solution, names = await _locked(wish.lock, wanted, supply)
+            solution, names = await solution_of_lock(wish.lock, wanted, supply)
             specs = tuple(parse_spec(text) for text in solution.asked)
         else:
             solution = await solve_for(wanted, supply, progress)
-            check_hashes(_of_index(solution), wish.hashes)
+            check_hashes(of_index(solution), wish.hashes)
             named = frozenset(solution.asked.values())
             if wish.options.deps is Dependencies.ONLY:
                 specs = needs_kept(solution, named, ())
@@ -149,7 +149,7 @@ def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
     return resolve_prefix(layout, name, request.prefix)
 
 
-async def _locked(
+async def solution_of_lock(
     lock: Path, wanted: SolveRequest, supply: Supply
 ) -> tuple[Solution, tuple[str, ...]]:
     """Return what a lock file has, as if it had been asked for, and the sources that it is from."""
@@ -162,7 +162,7 @@ async def _locked(
     return replace(solution, asked=locked_specs(solution)), locked_sources(lock)
 
 
-def _of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
+def of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
     """Yield name, version and sha256 of the files that come from an index."""
     for file in solution.files.values():
         known = distribution_of(file.filename)

@@ -15,7 +15,7 @@ from kaa.model.errors import RequestError
 from kaa.model.graph import Vertex
 from kaa.model.plan import Plan
 from kaa.solver.specs import parse_spec
-from kaa.workflows.change import EnvironmentChange, sole_current
+from kaa.workflows.change import complete_change, sole_current
 from kaa.workflows.difference import difference, to_download
 from kaa.workflows.goal import install_goal
 from kaa.workflows.graph import find_package
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kaa.model.graph import DependencyGraph
     from kaa.model.progress import Progress
     from kaa.store.layout import Layout
-    from kaa.workflows.change import ChangeRequest, Current
+    from kaa.workflows.change import ChangeRequest, Current, EnvironmentChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,17 @@ async def _prepared(
         )
         plan = _plan(current, leaving, solution.records, layout)
         sources = supply.sources(())
-        yield EnvironmentChange(plan, current, manifest, goal.specs, sources, solution, supply)
+        yield await complete_change(
+            plan,
+            current,
+            manifest,
+            goal.specs,
+            sources,
+            solution,
+            supply,
+            layout,
+            allowed=options.link_scripts,
+        )
 
 
 def _leaving(graph: DependencyGraph, named: Iterable[str], *, force: bool) -> _Leaving:
