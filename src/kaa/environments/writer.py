@@ -5,9 +5,7 @@ Readers take none: whatever they read is a whole generation.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -58,6 +56,9 @@ def writer_if_free(prefix: Prefix, doing: str) -> Iterator[bool]:
 @asynccontextmanager
 async def sole_writer_meanwhile(prefix: Prefix, doing: str) -> AsyncIterator[None]:
     """Do what :func:`sole_writer` does while the event loop goes on; waiting can be cancelled."""
+    import asyncio  # undoing needs none of it, and has to be quick
+    import threading
+
     halt = threading.Event()
     with ExitStack() as stack:
         waiting = asyncio.ensure_future(

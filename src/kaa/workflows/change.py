@@ -28,6 +28,7 @@ from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
 from kaa.store.disk import check_writable
 from kaa.transaction.commit import check_current, commit_next_generation
+from kaa.workflows.announce import announce
 from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.bytecode import compile_later
@@ -44,7 +45,7 @@ from kaa.workflows.goal import (
     with_references,
 )
 from kaa.workflows.inspect import find_environment
-from kaa.workflows.kernel import announce, lend_kernel
+from kaa.workflows.kernel import lend_kernel
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.recover import recover

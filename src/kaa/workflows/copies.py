@@ -24,12 +24,13 @@ from kaa.model.options import SolveOptions
 from kaa.model.plan import Addition, Plan
 from kaa.store.disk import check_writable
 from kaa.transaction.commit import check_absent, commit_first_generation, mark_renamed
+from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.difference import package_of, to_download
 from kaa.workflows.generation import link_generation
 from kaa.workflows.inspect import find_environment
 from kaa.workflows.installed import solution_of
-from kaa.workflows.kernel import announce, lend_kernel
+from kaa.workflows.kernel import lend_kernel
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.recover import recover
 from kaa.workflows.remove import take_away

@@ -179,10 +179,11 @@ async def carry_out_create(
     what the package cache has gained.
     """
     # A plan alone has no use for these, and they take longer to import than many a solve.
+    from kaa.workflows.announce import announce
     from kaa.workflows.bring import bring
     from kaa.workflows.bytecode import compile_later
     from kaa.workflows.generation import link_first_generation
-    from kaa.workflows.kernel import announce, lend_kernel
+    from kaa.workflows.kernel import lend_kernel
 
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
     await bring(solution, layout, supply, progress, creation.sources)

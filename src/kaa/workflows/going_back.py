@@ -12,10 +12,10 @@ from kaa.environments.prefix import read_info
 from kaa.model.errors import EnvironmentStateError
 from kaa.model.options import SolveOptions
 from kaa.transaction.commit import check_current, commit_next_generation, commit_past_generation
+from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_generation
 from kaa.workflows.installed import records_of_lock, solution_of
-from kaa.workflows.kernel import announce
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:

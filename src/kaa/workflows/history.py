@@ -14,8 +14,8 @@ from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError, Uns
 from kaa.store.disk import writing
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, switch_generation
+from kaa.workflows.announce import announce
 from kaa.workflows.inspect import find_environment
-from kaa.workflows.kernel import announce
 from kaa.workflows.recover import recover
 
 if TYPE_CHECKING:

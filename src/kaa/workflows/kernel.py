@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import Prefix
-from kaa.environments.registry import conda_environments_file, register
 from kaa.kernels.overlay import overlay_prefix, overlay_ready
-from kaa.kernels.specs import kernelspec_directory, write_kernelspec
 from kaa.model.environment import Manifest, now
 from kaa.model.errors import KaaError
 from kaa.model.package import HOST, PYPI
@@ -18,8 +15,6 @@ from kaa.solver.request import SolveRequest
 from kaa.solver.specs import parse_spec
 from kaa.sources.target import host_subdir
 from kaa.sources.virtual_packages import virtual_packages
-from kaa.store.locks import locked
-from kaa.transaction.commit import announced
 from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_first_generation
 from kaa.workflows.supply import solve_for
@@ -86,19 +81,3 @@ async def build_overlay(
     except KaaError:
         if not overlay_ready(layout, minor):
             raise
-
-
-def announce(prefix: Prefix, layout: Layout) -> None:
-    """Let Jupyter, conda and editors know of the environment."""
-    with (
-        tolerated(f"{prefix.name} is not known to Jupyter and conda", layout.locks),
-        locked(layout, "environments"),
-    ):
-        if not prefix.path.is_symlink():
-            return  # another process has removed it already
-        with tolerated(f"{prefix.name} is not on conda's list", conda_environments_file()):
-            register(layout, prefix.path)
-        with tolerated(f"{prefix.name} is not a Jupyter kernel", kernelspec_directory()):
-            write_kernelspec(prefix.name, prefix.path, prefix.current, layout)
-        with contextlib.suppress(OSError):  # then it is told once more by the next command
-            announced(prefix)

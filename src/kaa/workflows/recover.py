@@ -57,7 +57,7 @@ def _unfinished(directory: Path) -> Iterator[Prefix]:
 
 def _finish(found: Prefix, layout: Layout) -> None:
     """Finish what was begun with an environment; the caller is its only writer."""
-    from kaa.workflows.kernel import announce
+    from kaa.workflows.announce import announce
     from kaa.workflows.remove import take_away
 
     target = renamed_to(found)
