@@ -14,14 +14,15 @@ import pytest
 from kaa.environments.prefix import write_manifest
 from kaa.model.environment import Manifest
 from kaa.model.errors import StoreError
-from kaa.transaction.carry import BESIDE, Kept, carry_over
+from kaa.transaction.carried import BESIDE, Kept
+from kaa.transaction.carry import carry_over
 from prefix_records import write_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kaa.transaction.carry import Carried
+    from kaa.transaction.carried import Carried
 
 SITE = "lib/python3.12/site-packages"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,20 @@ def test_removal_waits_for_the_threads(layout: Layout) -> None:
 
 
 def test_a_package_that_is_not_whole_is_an_error_with_a_hint(layout: Layout) -> None:
-    next(layout.packages.glob("slow-1.0-*/info/paths.json")).write_text("{")
+    link = next(layout.packages.glob("slow-1.0-*/info/link.json"))
+    times = link.stat()
+    link.write_text("{")
+    os.utime(link, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a disk forgets
     with pytest.raises(StoreError) as caught:
         asyncio.run(create(layout, "demo"))
     assert caught.value.cause and caught.value.hint
     assert not (layout.environments / ".kaa" / "demo").exists()
+
+
+@pytest.mark.parametrize("name", ["info/paths.json", "info/link.json", "site-packages/slow/0.py"])
+def test_a_package_that_is_damaged_is_fetched_again(layout: Layout, name: str) -> None:
+    file = next(layout.packages.glob(f"slow-1.0-*/{name}"))
+    good = file.read_bytes()
+    file.write_bytes(b"{")
+    asyncio.run(create(layout, "demo"))
+    assert next(layout.packages.glob(f"slow-1.0-*/{name}")).read_bytes() == good

@@ -89,15 +89,12 @@ def site_packages_of(records: Sequence[Recorded]) -> str | None:
 
 
 def _broken_seal(generation: Path) -> Iterator[Finding]:
-    broken = broken_seal(generation, SEAL)
-    if broken is None:
-        return
-    path, detail = broken
-    name = path.removeprefix("conda-meta/")
-    if name.startswith("kaa/"):
-        yield Finding(Kind.MANIFEST, path, detail=detail)
-    else:
-        yield Finding(Kind.RECORD, path, name.rsplit("-", 2)[0], detail)
+    for path, detail in broken_seal(generation, SEAL):
+        name = path.removeprefix("conda-meta/")
+        if name.startswith("kaa/"):
+            yield Finding(Kind.MANIFEST, path, detail=detail)
+        else:
+            yield Finding(Kind.RECORD, path, name.rsplit("-", 2)[0], detail)
 
 
 def _read(generation: Path, name: str) -> Recorded | str:

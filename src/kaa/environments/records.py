@@ -7,6 +7,7 @@ others. Whoever changes an environment has to know all of them, and gets an erro
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,16 @@ def read_files(generation: Path) -> tuple[PackageFiles, ...]:
     return tuple(sorted(found, key=lambda package: package.name))
 
 
+def known_files(generation: Path, others: Sequence[PackageFiles]) -> tuple[PackageFiles, ...]:
+    """Return what :func:`read_files` does, those of ``others`` for records that cannot be read."""
+    found = []
+    for path in _record_files(generation):
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            found.append(_package_files(path.read_bytes()))
+    names = {package.name for package in found}
+    return (*found, *(package for package in others if package.name not in names))
+
+
 @lru_cache(maxsize=512)
 def _package_files(content: bytes) -> PackageFiles:
     """Parse a record; once where several generations have it, byte for byte, as most changes do."""
@@ -154,6 +165,5 @@ def _damaged(generation: Path, damaged: list[tuple[str, str]]) -> EnvironmentSta
     return EnvironmentStateError(
         f"what is installed cannot be read in {generation / 'conda-meta'}",
         cause="\n".join(reasons),
-        hint="create the environment anew; `kaa info` shows what was asked for, and your own "
-        "files are in that directory",
+        hint="`kaa repair` mends them, or --fix added to this command: it takes -n or -p, too",
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kaa.store.layout import Layout
 
 _PATHS = "info/paths.json"
+_READ_BY_THE_LINKER = ("info/index.json", "info/link.json", _PATHS)
 _FORMAT, _REGULAR = 0o170000, 0o100000
 """What of a mode is the kind of file, and what it is of a regular file (inode(7))."""
 
@@ -47,6 +48,10 @@ def quick_damage(packages: Path, entry: str) -> Finding | None:
         return paths
     root = f"{os.fspath(directory)}/"
     lstat = os.lstat
+    if any(_is_later(root + name, completed) for name in _READ_BY_THE_LINKER):
+        broken = next(broken_package_seal(directory, None), None)
+        if broken is not None:
+            return Finding(Kind.ALTERED, broken[0], detail=broken[1])
     for each in paths:
         path = root + each["_path"]
         try:
@@ -65,6 +70,13 @@ def quick_damage(packages: Path, entry: str) -> Finding | None:
         if finding is not None:
             return finding
     return None
+
+
+def _is_later(path: str, moment: float) -> bool:
+    try:
+        return os.lstat(path).st_mtime > moment
+    except OSError:
+        return False  # not every package has all of them
 
 
 def entry_reports(
@@ -110,9 +122,8 @@ def _broken_information(packages: Path, entry: str) -> Iterator[Finding]:
     lock = packages / f"{entry}.lock"
     if not is_whole_lock(lock):
         yield Finding(Kind.ENTRY, lock.name, detail="it is no lock file")
-    broken = broken_package_seal(packages / entry, lock_sha256(lock))
-    if broken is not None:
-        yield Finding(Kind.ALTERED, broken[0], detail=broken[1])
+    for name, detail in broken_package_seal(packages / entry, lock_sha256(lock)):
+        yield Finding(Kind.ALTERED, name, detail=detail)
 
 
 def drop_entry(layout: Layout, entry: str, still: Callable[[], bool] = lambda: True) -> None:

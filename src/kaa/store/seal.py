@@ -34,11 +34,11 @@ def seal_package(package: Path, sha256: str) -> None:
         seal.write_bytes(_content(_hashes(package, names), sha256))
 
 
-def broken_package_seal(package: Path, sha256: str | None) -> tuple[str, str] | None:
-    """Return the file that is not as it was when the package was sealed, and what is wrong with it.
+def broken_package_seal(package: Path, sha256: str | None) -> Iterator[tuple[str, str]]:
+    """Give the files that are not as they were when the package was sealed, and what is wrong.
 
-    None where everything is as it was, and for a package that another program has put there, which
-    has no seal. ``sha256`` is what the archive's hash is said to be elsewhere.
+    Nothing where everything is as it was, and for a package that another program has put there,
+    which has no seal. ``sha256`` is what the archive's hash is said to be elsewhere.
     """
     return _broken(package, INFO_SEAL, sha256)
 
@@ -48,46 +48,39 @@ def seal_files(directory: Path, names: list[str], seal: str) -> None:
     (directory / seal).write_bytes(_content(_hashes(directory, names), None))
 
 
-def broken_seal(directory: Path, seal: str) -> tuple[str, str] | None:
-    """Return the first file that is not as it was when it was sealed, and what is wrong with it.
+def broken_seal(directory: Path, seal: str) -> Iterator[tuple[str, str]]:
+    """Give the files that are not as they were when they were sealed, and what is wrong with them.
 
-    None where everything is as it was, and where there is no seal.
+    Nothing where everything is as it was, and where there is no seal.
     """
     return _broken(directory, seal, None)
 
 
-def sealed_names(directory: Path, seal: str) -> frozenset[str]:
-    """Return the names that a seal has, none where it is missing or cannot be read."""
-    try:
-        return frozenset(json.loads((directory / seal).read_bytes())[_FILES])
-    except (OSError, ValueError, LookupError, TypeError):
-        return frozenset()
-
-
-def _broken(directory: Path, seal: str, sha256: str | None) -> tuple[str, str] | None:
+def _broken(directory: Path, seal: str, sha256: str | None) -> Iterator[tuple[str, str]]:
     try:
         written = (directory / seal).read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return seal, error.strerror or str(error)
-    try:
         content = json.loads(written)
         archive, hashes = content[_ARCHIVE], dict(content[_FILES])
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield seal, error.strerror or str(error)
+        return
     except (ValueError, LookupError, TypeError):
-        return seal, "it cannot be read"
+        yield seal, "it cannot be read"
+        return
     if written != _content(hashes, archive):
-        return seal, "it is not as it was written"
+        yield seal, "it is not as it was written"
     if sha256 is not None and archive != sha256:
-        return seal, "it is of another archive"
+        yield seal, "it is of another archive than the lock file"
     for name, expected in hashes.items():
         try:
             found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
         except OSError as error:
-            return name, error.strerror or str(error)
+            yield name, error.strerror or str(error)
+            continue
         if found != expected:
-            return name, "its content is not what was written"
-    return None
+            yield name, "its content is not what was written"
 
 
 def _content(hashes: dict[str, str], archive: str | None) -> bytes:

@@ -19,6 +19,8 @@ The rules, where more than one answer was possible:
 - **Text below the directories that programs read** (:data:`_PROGRAMS`) that names the old
   generation names the environment's stable path afterwards: pip writes the interpreter it runs
   in into scripts, and that is the generation's.
+- **What may be damaged** (by a disk, or by who wrote into a file that is the package cache's, too)
+  is not carried where it differs from its package, nor bytecode made of it.
 - **Sockets, pipes and devices** stay behind.
 
 Whatever is not carried is still in the old generation, and is told.
@@ -39,7 +41,6 @@ import os
 import shutil
 import stat
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from kaa.environments.foreign import (
@@ -50,49 +51,32 @@ from kaa.environments.foreign import (
 )
 from kaa.environments.history import LOCK
 from kaa.environments.prefix import MANIFEST
-from kaa.environments.records import read_files
+from kaa.environments.records import known_files, read_files
 from kaa.store.disk import writing
+from kaa.transaction.carried import BESIDE, Carried, Kept
 from kaa.transaction.comparison import Owners, not_shared
-from kaa.transaction.copying import clone, copy_properties, differ, reading, relocation, sha256
+from kaa.transaction.copying import (
+    clone,
+    copy_properties,
+    differ,
+    reading,
+    relocation,
+    same_content,
+    sha256,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
 
-BESIDE = ".kaa-new"
-"""How the name of a package's own file ends where the user's has kept its place."""
 _PROGRAMS = frozenset({"bin", "Scripts", "etc", "lib", "Lib", "share", "conda-meta"})
 _LONGEST_TEXT = 2**20
 """Bytes up to which a file is looked through for the path of the generation."""
 PART = ".kaa-part"
 """The name in a generation of a file that is not whole yet."""
 _OWN = frozenset({MANIFEST.as_posix(), LOCK.as_posix()})
-_SHOWN = 5
-
-
-class Kept(Enum):
-    """Why something was not carried as it was; the value is what the user is told."""
-
-    EDITED = "edited by hand, and not carried over because their package is another one now"
-    COVERED = "yours, and not carried over because a package has them now"
-    SETTINGS = f"changed both by you and by their package (whose own end in {BESIDE})"
-    SPECIAL = "neither files nor directories, and not carried over"
-    REPLACED = "installed by another program, and replaced by the environment's own package"
-    OTHER_PYTHON = "installed by another program for the Python before, and not carried over"
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What went along: how many files, and what did not, by reason."""
-
-    files: int
-    kept: dict[Kept, tuple[str, ...]]
-
-    def notes(self) -> list[str]:
-        """Return one sentence for each reason, without a full stop."""
-        return [f"{reason.value}: {_some(names)}" for reason, names in self.kept.items()]
 
 
 def carry_over(
@@ -103,20 +87,25 @@ def carry_over(
     *,
     left: Path | None = None,
     existing: bool = False,
+    mended: frozenset[str] = frozenset(),
+    repair: bool = False,
 ) -> Carried:
     """Copy into ``staging`` what the generation ``old`` has and no package brings.
 
     ``staging`` holds the linked packages of the next generation and is to be thrown away when
     this raises; ``stable`` is the environment's path, and ``left`` the path that the files of
     ``old`` carry where that is another one. ``existing`` says that ``staging`` is a generation of
-    before, which has files of nobody's itself: each is replaced as a whole. Between two files
-    ``halted`` may say that all of it is not wanted any more.
+    before, which has files of nobody's itself: each is replaced as a whole. ``mended`` are names of
+    packages whose files in ``old`` may be damaged, and ``repair`` says that all of them may be, and
+    the records, too. Between two files ``halted`` may say that all of it is not wanted any more.
 
     Raises :class:`~kaa.model.errors.StoreError` for what cannot be read or written and
     :class:`~kaa.model.errors.EnvironmentStateError` for damaged records.
     """
     with writing(staging):
-        work = _prepare(old, staging, stable, halted, left, existing=existing)
+        work = _prepare(
+            old, staging, stable, halted, left, existing=existing, mended=mended, repair=repair
+        )
         work.carry_directory("", is_there=True)
         work.finish()
     return Carried(work.files, {reason: tuple(names) for reason, names in work.kept.items()})
@@ -138,6 +127,9 @@ class _Work:
     moved: bool = False
     """Whether the files of packages differ because the prefix in them does."""
     existing: bool = False
+    mended: frozenset[str] = frozenset()
+    """The names of packages whose files in the old generation are not to be believed."""
+    repair: bool = False
     files: int = 0
     kept: dict[Kept, list[str]] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
@@ -195,6 +187,9 @@ class _Work:
             self._carry_bytecode(path, status, source)
         elif owner is None:
             self._carry_unowned(path, status)
+        elif owner.name in self.mended and not path.startswith("etc/"):
+            if not self.repair:  # whose plan has said so
+                self.keep(Kept.DAMAGED, path)
         elif self._is_same(path, owner):
             if not self.moved or self._is_edited(path, status, owner):
                 self._copy(path, status)
@@ -205,7 +200,7 @@ class _Work:
         """Carry bytecode or leave it out, without a word: Python makes it again."""
         owner = self.before.get(path)
         if owner is not None:  # and Python has made it anew
-            if self._is_same(path, owner):
+            if self._is_same(path, owner) and owner.name not in self.mended:
                 self._copy(path, status)
         elif path not in self.after and self._has_same_source(source):
             self._copy(path, status)
@@ -302,6 +297,11 @@ class _Work:
 
     def _has_same_source(self, source: str) -> bool:
         owner = self.before.get(source)
+        if owner is not None and owner.name in self.mended:
+            # The times say nothing: bytecode of damaged source would pass for the mended one's.
+            return self._is_same(source, owner) and same_content(
+                f"{self.old}/{source}", f"{self.staging}/{source}"
+            )
         if owner is not None:
             return self._is_same(source, owner)
         theirs = source in self.left or source in self.after
@@ -316,8 +316,11 @@ def _prepare(
     other: Path | None,
     *,
     existing: bool,
+    mended: frozenset[str],
+    repair: bool,
 ) -> _Work:
-    before, after = read_files(old), read_files(staging)
+    after = read_files(staging)
+    before = known_files(old, after) if repair else read_files(old)
     identities = {_identity(package) for package in before}
     foreign = foreign_distributions(old, before)
     moved = site_packages(before) != site_packages(after)
@@ -343,6 +346,8 @@ def _prepare(
         halted,
         moved=other is not None and other != stable,
         existing=existing,
+        mended=frozenset(package.name for package in after) if repair else mended,
+        repair=repair,
     )
     for each in gone:
         work.keep(Kept.REPLACED if each.name in names else Kept.OTHER_PYTHON, str(each))
@@ -391,8 +396,3 @@ def _source_of(path: str) -> str | None:
     if not name.endswith(".pyc") or not directory.endswith("__pycache__"):
         return None
     return f"{directory[: -len('__pycache__')]}{name.split('.', 1)[0]}.py"
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

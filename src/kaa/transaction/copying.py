@@ -4,7 +4,7 @@ Paths are plain texts here: for the tens of thousands of files of an environment
 take longer than the system does.
 """
 
-# ruff: noqa: PTH101, PTH115, PTH123
+# ruff: noqa: PTH101, PTH115, PTH116, PTH123
 from __future__ import annotations
 
 import contextlib
@@ -96,6 +96,17 @@ def differ(old: str, status: os.stat_result, new: str) -> bool:
         return False  # the linker keeps the times of what it copies, as carrying does
     with reading(old):
         return not filecmp.cmp(old, new, shallow=False)
+
+
+def same_content(old: str, new: str) -> bool:
+    """Say whether two regular files have the same bytes, whatever their times say."""
+    try:
+        if os.path.samestat(os.stat(old), os.stat(new)):
+            return True
+        with reading(old):
+            return filecmp.cmp(old, new, shallow=False)
+    except FileNotFoundError:
+        return False
 
 
 def sha256(path: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaa.sources.channels import private_url
+from kaa.transaction.cached import entry_of
+from kaa.transaction.distrust import distrust, named_if_they_stay_away
 from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
 from kaa.workflows.supply import is_host_python
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kaa.model.progress import Progress
     from kaa.model.source import Source
@@ -24,13 +26,29 @@ async def bring(
     supply: Supply,
     progress: Progress,
     named: Sequence[Source] = (),
-) -> None:
+    again: Collection[str] = (),
+) -> frozenset[str]:
     """Bring everything of a solution into the package cache, checked.
 
-    ``named`` are sources that only specs name: their credentials count, too.
+    ``named`` are sources that only specs name: their credentials count, too. What is damaged in
+    the cache is fetched again, and so are the entries of ``again``; the names of such packages are
+    returned.
 
     Raises the errors of the network, the store and the disk.
     """
+    damaged = await distrust(solution.records, layout, again)
+    with named_if_they_stay_away(damaged, layout):
+        await _bring(solution, layout, supply, progress, named)
+    return frozenset(r.name.normalized for r in solution.records if entry_of(r) in damaged)
+
+
+async def _bring(
+    solution: Solution,
+    layout: Layout,
+    supply: Supply,
+    progress: Progress,
+    named: Sequence[Source],
+) -> None:
     if solution.host_python is not None:
         provide_host_python(layout, solution.host_python)
     files = solution.files

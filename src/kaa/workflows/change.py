@@ -8,6 +8,7 @@ package cache; the old one stays as it is.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -165,8 +166,8 @@ async def carry_out_change(
     if plan.nothing_to_do:
         return read_info(prefix)
     check_current(prefix, change.current.number)
-    await bring(change.solution, layout, change.supply, progress, change.sources)
-    await _link(change, layout, progress)
+    mended = await bring(change.solution, layout, change.supply, progress, change.sources)
+    await _link(change, layout, progress, mended)
     try:
         if plan.overlay is not None:
             await lend_kernel(
@@ -196,7 +197,7 @@ def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Curre
         raise EnvironmentNotFoundError(
             f"the environment {found.name!r} is broken",
             cause=f"its generation {generation} is missing",
-            hint=f"remove it (`kaa env remove -p {found.path}`) and create it again",
+            hint=f"`kaa repair -p {shlex.quote(str(found.path))}` rebuilds it from the others",
         )
     records = read_records(generation)
     manifest = read_manifest(generation)
@@ -330,7 +331,9 @@ async def still_there(
     return tuple(r for r in records if not is_host_python(r) or str(r.build) in builds)
 
 
-async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -> None:
+async def _link(
+    change: EnvironmentChange, layout: Layout, progress: Progress, mended: frozenset[str]
+) -> None:
     current, prefix = change.current, change.current.prefix
 
     def commit(staging: Path) -> None:
@@ -347,5 +350,6 @@ async def _link(change: EnvironmentChange, layout: Layout, progress: Progress) -
         progress,
         old=current.generation,
         commit=commit,
+        mended=mended,
         scripts=change.scripts,
     )

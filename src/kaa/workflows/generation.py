@@ -65,23 +65,38 @@ async def link_generation(
     layout: Layout,
     progress: Progress,
     *,
-    old: Path,
+    old: Path | None,
     commit: Callable[[Path], object],
     left: Path | None = None,
     scripts: LinkScripts | None = None,
+    mended: frozenset[str] = frozenset(),
+    repair: bool = False,
 ) -> None:
     """Link a generation from the package cache, carry over what ``old`` has beside, and commit it.
 
     ``requested`` are the match specs of what was asked for; ``left`` is the path that the files of
     ``old`` carry, where that is not the path of ``prefix``; ``commit`` is called with the staged
-    directory under the lock on environments; ``scripts`` may run before. Raises the errors of the
-    disk, of scripts and those of ``commit``.
+    directory under the lock on environments; ``scripts`` may run before. ``mended`` are packages
+    that were damaged, and ``repair`` says that ``old`` is what is to be mended (see
+    :func:`carry_over`); it may be None then. Raises the errors of the disk, of scripts and those
+    of ``commit``.
     """
     with staging_directory(prefix, layout) as staging:
         await link_packages(solution.records, requested, staging, prefix, layout, progress)
-        halt = threading.Event()
-        carrying = asyncio.to_thread(carry_over, old, staging, prefix.path, halt.is_set, left=left)
-        carried = await to_its_end(carrying, halt.set)
+        carried = []
+        if old is not None:
+            halt = threading.Event()
+            carrying = asyncio.to_thread(
+                carry_over,
+                old,
+                staging,
+                prefix.path,
+                halt.is_set,
+                left=left,
+                mended=mended,
+                repair=repair,
+            )
+            carried = (await to_its_end(carrying, halt.set)).notes()
         notes: list[str] = []
         if scripts is not None:
             notes = await scripts.run(solution.records, staging, prefix, layout, progress)
@@ -89,7 +104,7 @@ async def link_generation(
             commit(staging)
     for note in notes:
         _log.warning("%s", note)
-    for note in carried.notes():
+    for note in carried:
         _log.warning("%s (they are still in %s)", note, old)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kaa.model.package import Package
     from kaa.model.process import Process
     from kaa.store.layout import Layout
-    from kaa.transaction.carry import Carried
+    from kaa.transaction.carried import Carried
 
 
 @dataclass(frozen=True, slots=True)
