@@ -87,7 +87,7 @@ def test_a_package_that_is_not_whole_is_an_error_with_a_hint(layout: Layout) -> 
     assert not (layout.environments / ".kaa" / "demo").exists()
 
 
-@pytest.mark.parametrize("name", ["info/paths.json", "info/link.json", "site-packages/slow/0.py"])
+@pytest.mark.parametrize("name", ["info/paths.json", "info/link.json", "etc/slow/0.txt"])
 def test_a_package_that_is_damaged_is_fetched_again(layout: Layout, name: str) -> None:
     file = next(layout.packages.glob(f"slow-1.0-*/{name}"))
     good = file.read_bytes()

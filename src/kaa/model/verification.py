@@ -88,14 +88,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class EntryReport:
-    """A damaged entry of the package cache, and what is wrong with it."""
+    """A damaged entry of the package cache, and what is wrong with it.
+
+    ``layer`` is the directory below the cache where it is one of those with bytecode.
+    """
 
     entry: str
     findings: tuple[Finding, ...]
+    layer: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
-        return {"entry": self.entry, "findings": [each.as_dict() for each in self.findings]}
+        return {
+            "entry": self.entry,
+            "layer": self.layer,
+            "findings": [each.as_dict() for each in self.findings],
+        }
 
 
 @dataclass(frozen=True, slots=True)

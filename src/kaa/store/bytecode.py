@@ -39,7 +39,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kaa.store.locks import locked
-from kaa.store.package_cache import STAGING
+from kaa.store.package_cache import STAGING, lock_sha256
+from kaa.store.seal import INFO_SEAL, seal_package
 from kaa.store.wheel import SITE_PACKAGES
 
 if TYPE_CHECKING:
@@ -102,6 +103,12 @@ def settled_layer(layout: Layout, version: str, entries: Iterable[str]) -> Path 
             except OSError:
                 return None
     return layer if found else None
+
+
+def layers_with(layout: Layout, entry: str) -> list[Path]:
+    """Return the layers that have an entry of this name that counts."""
+    layers = (layout.packages / _LAYERS).glob("cp*")
+    return sorted(layer for layer in layers if is_compiled(layout, layer, entry))
 
 
 def drop_compiled(layout: Layout, entry: str) -> None:
@@ -186,8 +193,10 @@ def _compile_entry(layout: Layout, layer: Path, entry: str, compiler: Compiler) 
         made = compiler.compile(sources)
         listing["paths"] += [_listed(Path(path), staging) for path in made]
         # The link to the base's own goes first: its content is the base's.
-        (staging / _PATHS).unlink()
+        for name in (_PATHS, Path(INFO_SEAL)):
+            (staging / name).unlink(missing_ok=True)
         (staging / _PATHS).write_bytes(json.dumps(listing).encode())
+        seal_package(staging, lock_sha256(layout.packages / f"{entry}.lock") or "")
         _put_in_place(layout, layer, entry, staging, lock)
     finally:
         if staging.exists():

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import KaaError, StoreError
+from kaa.store.bytecode import drop_compiled, is_compiled, layer_of
+from kaa.store.disk import writing
 from kaa.store.integrity import drop_entry, quick_damage
-from kaa.transaction.cached import entry_of, is_cached
+from kaa.transaction.cached import entry_of, is_cached, python_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -59,18 +61,26 @@ def _distrust(
     records: Sequence[RepoDataRecord], layout: Layout, again: frozenset[str]
 ) -> tuple[str, ...]:
     damaged = []
+    version = python_version(records)
+    layer = layer_of(layout, version) if version else None
     for record in records:
         entry = entry_of(record)
         if not is_cached(layout, record):
             continue
+        if entry in again:
+            drop_entry(layout, entry)
+            damaged.append(entry)
+            continue
+        if layer is not None and is_compiled(layout, layer, entry):
+            # The files of the entry itself are among those of the layer's.
+            if quick_damage(layer, entry) is None:
+                continue
+            with writing(layer):
+                drop_compiled(layout, entry)
         finding = quick_damage(layout.packages, entry)
         if finding is not None:
             _drop(layout, entry, finding)
-        elif entry in again:
-            drop_entry(layout, entry)
-        else:
-            continue
-        damaged.append(entry)
+            damaged.append(entry)
     return tuple(damaged)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.doctor.records import read_recorded
@@ -11,6 +12,7 @@ from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.environments.registry import find_prefixes
 from kaa.model.progress import Phase
 from kaa.model.verification import Verification
+from kaa.store.bytecode import layers_with
 from kaa.store.digests import Digests
 from kaa.store.integrity import entries_of, entry_reports
 from kaa.workflows.inspect import find_environment
@@ -55,9 +57,17 @@ def _verify(
     digests = Digests()
     names = sorted(set(entries))
     reports = tuple(verify_environment(prefix, digests, progress) for prefix in prefixes)
-    damaged = tuple(entry_reports(layout.packages, names, digests, progress))
+    damaged = [*entry_reports(layout.packages, names, digests, progress)]
+    by_layer: dict[Path, list[str]] = {}
+    for entry in names:
+        for layer in layers_with(layout, entry):
+            by_layer.setdefault(layer, []).append(entry)
+    for layer, compiled in by_layer.items():
+        found = entry_reports(layer, compiled, digests, progress)
+        place = layer.relative_to(layout.packages).as_posix()
+        damaged += [replace(each, layer=place) for each in found]
     progress.finish(Phase.CHECK)
-    return Verification(reports, len(names), damaged)
+    return Verification(reports, len(names), tuple(damaged))
 
 
 def _find(layout: Layout, name: str | None, prefix: Path | None) -> Prefix:
