@@ -39,6 +39,12 @@ Examples:
     "--force", is_flag=True, help="Remove just these, although others need them and stay broken."
 )
 @click.option("--offline", is_flag=True, help="Use what the caches have, and no network.")
+@click.option(
+    "--allow-link-scripts",
+    "link_scripts",
+    is_flag=True,
+    help="Run the programs that packages bring for when they go.",
+)
 @yes_option
 @dry_run_option
 @json_option
@@ -53,6 +59,7 @@ def remove(
     everything: bool,
     force: bool,
     offline: bool,
+    link_scripts: bool,
 ) -> None:
     """Remove each PACKAGE from an environment, or from the active one.
 
@@ -84,7 +91,7 @@ def remove(
         prefix,
         packages,
         invocation.command,
-        SolveOptions(offline=offline),
+        SolveOptions(offline=offline, link_scripts=link_scripts),
         dry_run=invocation.dry_run,
         force=force,
     )

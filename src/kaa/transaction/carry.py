@@ -52,6 +52,7 @@ from kaa.environments.foreign import (
 from kaa.environments.history import LOCK
 from kaa.environments.prefix import MANIFEST
 from kaa.environments.records import known_files, read_files
+from kaa.environments.sealed import SEAL
 from kaa.store.disk import writing
 from kaa.transaction.carried import BESIDE, Carried, Kept
 from kaa.transaction.comparison import Owners, not_shared
@@ -76,7 +77,7 @@ _LONGEST_TEXT = 2**20
 """Bytes up to which a file is looked through for the path of the generation."""
 PART = ".kaa-part"
 """The name in a generation of a file that is not whole yet."""
-_OWN = frozenset({MANIFEST.as_posix(), LOCK.as_posix()})
+_OWN = frozenset({MANIFEST.as_posix(), LOCK.as_posix(), SEAL})
 
 
 def carry_over(

@@ -5,14 +5,15 @@ Nothing has to be solved: packages that go together still do when some that nobo
 
 from __future__ import annotations
 
+import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.graph import read_graph
 from kaa.model.environment import Manifest, now
-from kaa.model.errors import RequestError
-from kaa.model.graph import Vertex
+from kaa.model.errors import PackageNotInstalledError, RequestError
+from kaa.model.graph import Presence, Vertex
 from kaa.model.plan import Plan
 from kaa.solver.specs import parse_spec
 from kaa.workflows.change import complete_change, sole_current
@@ -20,11 +21,12 @@ from kaa.workflows.difference import difference, to_download
 from kaa.workflows.goal import install_goal
 from kaa.workflows.graph import find_package
 from kaa.workflows.installed import solution_of
+from kaa.workflows.left_behind import left_behind
 from kaa.workflows.reasons import Intent
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from rattler import RepoDataRecord
 
@@ -36,15 +38,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """The packages that go, by why: ``named``, those that need them, those nobody needs then."""
+    """The packages that go: ``named``, those that need them, and those that nobody needs then.
+
+    ``dependent`` says of each which of the packages that go it needs itself.
+    """
 
     named: frozenset[str]
-    dependent: frozenset[str]
+    dependent: dict[str, str]
     orphaned: frozenset[str]
 
     @property
     def names(self) -> frozenset[str]:
-        return self.named | self.dependent | self.orphaned
+        return self.named | self.dependent.keys() | self.orphaned
 
 
 @asynccontextmanager
@@ -61,9 +66,9 @@ async def prepare_remove(
     if not request.specs:
         raise RequestError("nothing was named", hint="name the packages that are to go")
     async with sole_current(request, layout) as current:
-        graph = read_graph(current.generation)
-        named = {find_package(graph, parse_spec(text).name).name for text in request.specs}
-        leaving = _leaving(graph, named, force=request.force)
+        graph = read_graph(current.generation, foreign=True)
+        named = {_find(graph, text, current) for text in request.specs}
+        leaving = _leaving(graph, named, _names(current.records), force=request.force)
         async with _prepared(current, graph, leaving, request, layout, progress) as change:
             yield change
 
@@ -91,13 +96,17 @@ async def _prepared(
             now(),
         )
         plan = _plan(current, leaving, solution.records, layout)
-        sources = supply.sources(())
+        notes = (
+            *_left_without(graph, leaving),
+            *left_behind(current.generation, current.records, solution, layout),
+        )
+        forgotten = tuple(text for text in current.specs if text not in manifest.specs)
         yield await complete_change(
-            plan,
+            replace(plan, notes=notes, forgotten=forgotten),
             current,
             manifest,
             goal.specs,
-            sources,
+            supply.sources(()),
             solution,
             supply,
             layout,
@@ -105,24 +114,69 @@ async def _prepared(
         )
 
 
-def _leaving(graph: DependencyGraph, named: Iterable[str], *, force: bool) -> _Leaving:
+def _find(graph: DependencyGraph, text: str, current: Current) -> str:
+    """Return the name of the package that ``text`` names. Raises :class:`RequestError`."""
+    spec = parse_spec(text)
+    if spec.version != "*" or spec.build or spec.extras or spec.source:
+        raise RequestError(
+            f"{text!r} says more than a name",
+            cause="of each package there is one in the environment",
+            hint=f"name it alone: `{spec.name}`",
+        )
+    node = find_package(graph, spec.name)
+    if node.presence is not Presence.INSTALLED:
+        raise PackageNotInstalledError(
+            f"{node.name} is {node.presence.value}, and cannot be removed",
+            hint="`kaa list` shows the packages that there are",
+        )
+    if node.name not in _names(current.records):
+        path = shlex.quote(str(current.prefix.path))
+        raise PackageNotInstalledError(
+            f"{node.name} was installed by another program (pip?), which keeps account of it",
+            hint=f"`kaa run -p {path} python -m pip uninstall {node.name}`",
+        )
+    return node.name
+
+
+def _leaving(
+    graph: DependencyGraph, named: Iterable[str], owned: frozenset[str], *, force: bool
+) -> _Leaving:
+    """Say what goes of the ``owned`` packages; what others have installed stays."""
     names = frozenset(named)
     if force:
-        return _Leaving(names, frozenset(), frozenset())
-    dependent: set[str] = set()
-    waiting = list(names)
+        return _Leaving(names, {}, frozenset())
+    dependent: dict[str, str] = {}
+    waiting = sorted(names)
     while waiting:
-        for link in graph.needed_by(Vertex(waiting.pop())):
+        needed = waiting.pop()
+        for link in graph.needed_by(Vertex(needed)):
             other = link.dependent.name
-            if other not in names | dependent:
-                dependent.add(other)
+            if other in owned and other not in names and other not in dependent:
+                dependent[other] = needed
                 waiting.append(other)
-    going = names | dependent
-    before = graph.reached(graph.requested())
-    after = graph.reached(node for node in graph.requested() if node.name not in going)
+    going = names | dependent.keys()
+    wanted = [
+        node
+        for node in graph.nodes.values()
+        if node.presence is Presence.INSTALLED and (node.asked or node.name not in owned)
+    ]
+    before = graph.reached(wanted)
+    after = graph.reached(node for node in wanted if node.name not in going)
     # What nothing led to before was put there by hand, and stays.
     orphaned = (before - after) & graph.reached(graph.nodes[name] for name in going)
-    return _Leaving(names, frozenset(dependent), frozenset(orphaned - going))
+    return _Leaving(names, dependent, (owned & orphaned) - going)
+
+
+def _left_without(graph: DependencyGraph, leaving: _Leaving) -> Iterator[str]:
+    """Say which packages that stay lose what they need."""
+    for name in sorted(leaving.names):
+        users = {link.dependent.name for link in graph.needed_by(Vertex(name))} - leaving.names
+        if users:
+            yield f"{', '.join(sorted(users))} will be broken without {name}"
+
+
+def _names(records: Iterable[RepoDataRecord]) -> frozenset[str]:
+    return frozenset(record.name.normalized for record in records)
 
 
 def _still_asked(current: Current, graph: DependencyGraph, leaving: _Leaving) -> tuple[str, ...]:
@@ -152,5 +206,5 @@ def _why(name: str, leaving: _Leaving) -> str:
     if name in leaving.named:
         return "you asked for it to go"
     if name in leaving.dependent:
-        return f"it needs {', '.join(sorted(leaving.named))}"
+        return f"it needs {leaving.dependent[name]}"
     return "nothing needs it any more"
