@@ -34,6 +34,7 @@ app = lazy_group(
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),
+        "clean": Entry("kaa.cli.clean:clean", "Remove what nothing refers to."),
         "completion": Entry("kaa.cli.completion:completion", "Print a shell's completion script."),
     },
     "Environments, packages and Jupyter kernels in one tool.",

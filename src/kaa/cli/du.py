@@ -13,6 +13,7 @@ from kaa.cli.options import (
     pass_invocation,
     verbose_option,
 )
+from kaa.cli.size import size_text
 from kaa.cli.text import aligned, printable, write_json, write_line, write_note
 
 if TYPE_CHECKING:
@@ -121,13 +122,6 @@ def _show_one(use: Use) -> None:
     if use.old:
         write_line()
         write_line(f"Without its old generations {size_text(use.old)} would be freed.")
-
-
-def size_text(number: int) -> str:
-    """Return a number of bytes as people read it (decimal units)."""
-    from rich.filesize import decimal
-
-    return decimal(number)
 
 
 def _write(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-_BLOCK = 512
-"""Bytes in the unit of ``st_blocks``, whatever the file system's own unit is (POSIX, Python)."""
+from kaa.store.disk import disk_size
+
 _KIND, _DIRECTORY, _LINK = 0o170000, 0o040000, 0o120000
 _DEVICE = 80
 """Bits that an inode's number may take before the device's: more than any system has."""
@@ -142,18 +142,10 @@ class Ledger:
 
 if os.name == "nt":
 
-    def disk_size(status: os.stat_result) -> int:
-        """Return the bytes that a file takes: its length, where the system does not tell more."""
-        return status.st_size
-
     def _status(entry: os.DirEntry[str]) -> os.stat_result:
         return os.lstat(entry.path)  # what Windows tells of a directory's entries lacks the inode
 
 else:
-
-    def disk_size(status: os.stat_result) -> int:
-        """Return the bytes that a file takes on the disk."""
-        return status.st_blocks * _BLOCK
 
     def _status(entry: os.DirEntry[str]) -> os.stat_result:
         return entry.stat(follow_symlinks=False)

@@ -54,6 +54,11 @@ def find_places(layout: Layout, *more: Path) -> list[Place]:
     return _without_repetition(places)
 
 
+def own_prefixes(layout: Layout) -> list[Prefix]:
+    """Return kaa's environments, and its kernel overlays after them."""
+    return [*find_prefixes(layout), *_overlays(layout)]
+
+
 def find_orphans(layout: Layout) -> list[Prefix]:
     """Return the prefixes whose generations are there and whose link is not, nor any other."""
     found = []

@@ -104,7 +104,7 @@ def prune_kernelspecs() -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return _remove(spec for spec in find_kernelspecs() if _is_gone(spec.prefix))
+    return _remove(spec for spec in find_kernelspecs() if is_gone(spec.prefix))
 
 
 def _content(argv: list[str], display_name: str, environment: str, prefix: Path) -> dict[str, Any]:
@@ -178,7 +178,8 @@ def _marked(kernels: Path) -> Iterable[Kernelspec]:
         yield Kernelspec(file.parent.name, file.parent, prefix, display_name)
 
 
-def _is_gone(prefix: Path) -> bool:
+def is_gone(prefix: Path) -> bool:
+    """Say whether there is nothing at a path; one that is out of reach may be there."""
     try:
         return not prefix.exists()
     except PermissionError:

@@ -31,7 +31,8 @@ class Configuration:
     ``ssl_verify`` is whether certificates are verified, or the bundle or directory to do it
     with. ``name_mapping`` is where PyPI's names of conda packages are published, empty for the
     usual place and ``none`` to do without. ``exclude_newer`` has a time zone; ``timeout`` and
-    ``connect_timeout`` are in seconds; ``None`` is: not configured.
+    ``connect_timeout`` are in seconds; ``keep_generations`` and ``keep_days`` are what cleaning
+    leaves of old generations; ``None`` is: not configured.
 
     ``origins`` says by the names of these attributes which files or variables decided.
     """
@@ -74,6 +75,8 @@ class Configuration:
     environment_directories: tuple[Path, ...] = ()
     package_directories: tuple[Path, ...] = ()
     link_scripts: bool = False
+    keep_generations: int | None = None
+    keep_days: int | None = None
     always_yes: bool = False
     compile_bytecode: bool = True
 

@@ -117,6 +117,8 @@ KEYS = (
     ),
     Key("package_directories", values.read_paths, "pkgs-dirs", ("pkgs_dirs",), expands=True),
     Key("link_scripts", values.read_permission, "link-scripts"),
+    Key("keep_generations", values.read_count, "keep-generations"),
+    Key("keep_days", values.read_count, "keep-days"),
     Key("always_yes", values.read_flag, "always-yes", ("always_yes", "yes")),
     Key("compile_bytecode", values.read_flag, "compile-bytecode", (), "KAA_COMPILE"),
 )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_BLOCK = 512
+"""Bytes in the unit of ``st_blocks``, whatever the file system's own unit is (POSIX, Python)."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _FULL_WORDS = ("no space left", "os error 28", "disk quota exceeded")
@@ -23,6 +25,19 @@ _CLOSED_WORDS = (
     "operation not permitted",
     "not a directory",
 )
+
+
+if os.name == "nt":
+
+    def disk_size(status: os.stat_result) -> int:
+        """Return the bytes that a file takes: its length, where the system does not tell more."""
+        return status.st_size
+
+else:
+
+    def disk_size(status: os.stat_result) -> int:
+        """Return the bytes that a file takes on the disk."""
+        return status.st_blocks * _BLOCK
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:

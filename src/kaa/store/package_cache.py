@@ -74,6 +74,15 @@ def lock_sha256(lock: Path) -> str | None:
     return digest.hex()
 
 
+def is_whole(layout: Layout, entry: str) -> bool:
+    """Say whether the cache holds ``entry`` complete, of whatever archive."""
+    try:
+        lock = (layout.packages / f"{entry}.lock").stat()
+    except OSError:
+        return False
+    return lock.st_size == _LOCK.size and (layout.packages / entry / "info/index.json").is_file()
+
+
 def write_origin(package: Path, origin: Mapping[str, Any]) -> None:
     """Write down where an extracted package came from, as conda does it in its own caches."""
     import json

@@ -29,7 +29,7 @@ def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
     with alone(layout) as undisturbed:
         if not undisturbed:
             return
-        for path in _leftovers(layout, prefix):
+        for path in find_leftovers(layout, prefix):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -51,16 +51,22 @@ def _settle(prefix: Prefix) -> None:
             settle(prefix)
 
 
-def _leftovers(layout: Layout, prefix: Prefix) -> Iterator[Path]:
+def find_leftovers(layout: Layout, *prefixes: Prefix) -> Iterator[Path]:
+    """Give what is unfinished below the root and beside ``prefixes``, whoever made it.
+
+    Whether somebody is at work on it is not looked at; see :func:`~kaa.store.locks.alone`.
+    """
     for parent in _own(layout):
         for generations in (parent / GENERATIONS).glob("*"):
             if generations.name.startswith(REMOVED):
                 yield generations
             else:
                 yield from _unfinished(generations)
-    yield from _unfinished(prefix.generations)
+    for prefix in prefixes:
+        yield from _unfinished(prefix.generations)
     if layout.package_directory is None:
         yield from layout.packages.glob(f"{UNPACKING}*")
+    yield from layout.metadata.glob(f"{REMOVED}*")
     # Downloads lie here until they are converted or unpacked only.
     yield from (layout.metadata / "wheels").glob("*")
     yield from (layout.metadata / "archives").glob("*")
@@ -85,7 +91,7 @@ def _elsewhere(generations: Path) -> bool:
 def _unfinished(generations: Path) -> Iterator[Path]:
     if _elsewhere(generations):
         return
-    for mark in (STAGING, BESIDE):
+    for mark in (STAGING, BESIDE, REMOVED):
         yield from generations.glob(f"{mark}*")
 
 
