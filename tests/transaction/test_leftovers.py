@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaa.environments.prefix import Prefix
+from kaa.environments.writer import sole_writer
 from kaa.model.errors import NotWritableError, StoreError
 from kaa.store.layout import Layout
-from kaa.store.locks import alone, at_work, locked
+from kaa.store.locks import alone, at_work, locked, runs
+from kaa.store.run_token import run_token, temporary_name, token_of
 from kaa.transaction.leftovers import clear_leftovers
 
 if TYPE_CHECKING:
@@ -26,11 +28,14 @@ import sys, time
 from pathlib import Path
 from kaa.store.layout import Layout
 from kaa.store.locks import at_work, locked
-layout = Layout(Path(sys.argv[1]))
+layout = Layout(Path(sys.argv[1]), package_directory=Path(sys.argv[3]))
 with locked(layout, "held") if sys.argv[2] == "locked" else at_work(layout):
-    print("holding", flush=True)
+    from kaa.store.run_token import run_token
+    print(run_token(), flush=True)
     time.sleep(60)
 """
+_OURS = "0123456789abcdef-01234567"
+"""What the names of a process have in them that is not there any more."""
 
 
 @pytest.fixture
@@ -42,10 +47,11 @@ class Holder:
     """Another process that holds a lock until it is killed."""
 
     def __init__(self, layout: Layout, kind: str) -> None:
-        command = [sys.executable, "-c", _HOLD, str(layout.root), kind]
+        command = [sys.executable, "-c", _HOLD, str(layout.root), kind, str(layout.packages)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "holding\n"
+        self.token = self.process.stdout.readline().strip()
+        assert len(self.token) == 16
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -60,22 +66,30 @@ def holder(layout: Layout, request: pytest.FixtureRequest) -> Iterator[Holder]:
     holder.process.communicate()
 
 
-def leave(layout: Layout, prefix: Prefix) -> list[Path]:
-    """Leave what a killed process leaves; return the paths."""
+def leave(layout: Layout, prefix: Prefix, run: str = _OURS) -> list[Path]:
+    """Leave what a process leaves that is killed now; return the paths."""
     left = [
         layout.environments / ".kaa" / "demo" / ".new-abc" / "lib" / "file.py",
         layout.environments / ".kaa" / "demo" / ".link-abc",
         layout.environments / ".kaa" / ".old-demo-abc" / "1" / "file.py",
         layout.overlays / ".kaa" / "cp312" / ".new-abc" / "file.py",
         prefix.generations / ".new-abc" / "file.py",
-        layout.packages / ".kaa-123-abc" / "info" / "index.json",
-        layout.metadata / "wheels" / "0123456789abcdef" / ".bear-1.0-py3-none-any.whl.1.part",
+        *of_run(layout, run),
         layout.metadata / "wheels" / ("0" * 64 + ".whl"),
     ]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("left")
     return left
+
+
+def of_run(layout: Layout, run: str) -> list[Path]:
+    return [
+        layout.packages / f".kaa-{run}" / "info" / "index.json",
+        layout.metadata / "wheels" / run / f".bear-1.0-py3-none-any.whl.{run}.part",
+        layout.metadata / "archives" / run / "bear-1.0-0.conda",
+        layout.metadata / "builds" / f".work-{run}" / "log",
+    ]
 
 
 def test_what_is_left_is_cleared_and_what_is_whole_stays(layout: Layout, tmp_path: Path) -> None:
@@ -104,13 +118,108 @@ def test_nothing_is_cleared_under_the_hands_of_others(
     layout: Layout, tmp_path: Path, holder: Holder
 ) -> None:
     prefix = Prefix(tmp_path / "project" / "env")
-    left = leave(layout, prefix)
+    theirs = [*of_run(layout, f"{holder.token}-01234567"), layout.metadata / "wheels" / "a.whl"]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("theirs")
+    dead = leave(layout, prefix)[:-1]
     clear_leftovers(layout, prefix)
-    assert [path for path in left if not path.exists()] == []
+    assert [path for path in theirs if not path.exists()] == []
+    assert [path for path in dead if path.exists()] == [], "although somebody is at work"
     holder.kill()
     clear_leftovers(layout, prefix)
-    assert [path for path in left if path.exists()] == []
-    assert list(layout.locks.glob("run-*")) == [], "its lock file is cleared, too"
+    assert [path for path in theirs if path.exists()] == []
+    assert list(layout.locks.iterdir()) == [], "its lock file is cleared, too"
+
+
+def test_what_was_being_exchanged_is_found_anywhere(layout: Layout, holder: Holder) -> None:
+    run = f"{holder.token}-01234567"
+    theirs = [
+        layout.metadata / "pages" / "ab" / f".cd.json.{run}",
+        layout.metadata / "builds" / "sdists" / "ab" / f".bear-1.0.tar.gz.{run}.part",
+        layout.root / f".launcher.py.{run}",
+        layout.environments / ".kaa" / f"..lock-demo.holder.{run}",
+    ]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("theirs")
+    clear_leftovers(layout, Prefix(layout.environments / "demo"))
+    assert [path for path in theirs if not path.exists()] == []
+    holder.kill()
+    clear_leftovers(layout, Prefix(layout.environments / "demo"))
+    assert [path for path in theirs if path.exists()] == []
+
+
+def test_one_environment_s_writer_clears_beside_others_that_nobody_changes(
+    layout: Layout,
+) -> None:
+    free, busy = Prefix(layout.environments / "free"), Prefix(layout.environments / "busy")
+    left = {}
+    for prefix in (free, busy):
+        left[prefix.name] = [
+            prefix.generations / ".new-abc" / "file.py",
+            prefix.generations / "7" / "file.py",
+            prefix.generations / ".pending-7",
+            prefix.generations.with_name(f".old-{prefix.name}-01234567") / "1" / "file.py",
+        ]
+        for path in left[prefix.name]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("left")
+    own = Prefix(layout.environments / "own")
+    with sole_writer(own, "kaa x"), sole_writer(busy, "kaa y"):
+        clear_leftovers(layout, own)
+        assert [path for path in left["free"] if path.exists()] == []
+        assert [path for path in left["busy"] if not path.exists()] == []
+        assert not free.generations.exists()
+    with sole_writer(own, "kaa x"):
+        clear_leftovers(layout, own)
+    assert [path for path in left["busy"] if path.exists()] == []
+    assert not (layout.environments / ".kaa").exists()
+
+
+def test_the_lock_of_a_killed_writer_goes_with_what_it_left(layout: Layout) -> None:
+    generations = layout.environments / ".kaa"
+    generations.mkdir(parents=True)
+    (generations / ".lock-demo").touch()
+    (generations / ".lock-demo.holder").write_text("{}")
+    with sole_writer(Prefix(layout.environments / "own"), "kaa x"):
+        clear_leftovers(layout, Prefix(layout.environments / "own"))
+    assert not generations.exists()
+
+
+def test_a_cache_of_several_roots_knows_who_is_at_work_in_it(tmp_path: Path) -> None:
+    cache = tmp_path / "shared" / "kaa"
+    one = Layout(tmp_path / "one", package_directory=cache)
+    two = Layout(tmp_path / "two", package_directory=cache)
+    holder = Holder(one, "at_work")
+    try:
+        theirs = cache / f".kaa-{holder.token}-01234567" / "file"
+        dead = cache / f".kaa-{_OURS}" / "file"
+        for path in (theirs, dead):
+            path.parent.mkdir(parents=True)
+            path.write_text("theirs")
+        clear_leftovers(two, Prefix(two.environments / "demo"))
+        assert theirs.exists()
+        assert not dead.exists()
+        with alone(two) as undisturbed:
+            assert not undisturbed
+        holder.kill()
+        clear_leftovers(two, Prefix(two.environments / "demo"))
+        assert not theirs.exists()
+    finally:
+        holder.process.kill()
+        holder.process.communicate()
+
+
+def test_names_say_whose_they_are(layout: Layout) -> None:
+    assert token_of(temporary_name(".x.", ".part")) == run_token()
+    assert token_of("0" * 64 + ".whl") is None
+    assert token_of(".bear-1.0-py3-none-any.whl.1.part") is None
+    with at_work(layout), runs(layout) as found:
+        assert run_token() in found.alive
+        assert not found.is_dead(run_token())
+        assert found.is_dead("0123456789abcdef")
+        assert found.is_dead(None)
 
 
 def test_a_root_that_is_not_there_has_nothing_to_clear(layout: Layout, tmp_path: Path) -> None:

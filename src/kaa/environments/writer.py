@@ -6,11 +6,11 @@ Readers take none: whatever they read is a whole generation.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
-from kaa.store.exclusive import held, held_if_free, never
+from kaa.store.exclusive import held, held_if_free, held_in_loop, never
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -56,22 +56,10 @@ def writer_if_free(prefix: Prefix, doing: str) -> Iterator[bool]:
 @asynccontextmanager
 async def sole_writer_meanwhile(prefix: Prefix, doing: str) -> AsyncIterator[None]:
     """Do what :func:`sole_writer` does while the event loop goes on; waiting can be cancelled."""
-    import asyncio  # undoing needs none of it, and has to be quick
-    import threading
-
-    halt = threading.Event()
-    with ExitStack() as stack:
-        waiting = asyncio.ensure_future(
-            asyncio.to_thread(stack.enter_context, sole_writer(prefix, doing, halted=halt.is_set))
-        )
-        try:
-            await asyncio.shield(waiting)
-        except asyncio.CancelledError:
-            halt.set()
-            await asyncio.wait([waiting])  # the thread may just have got it
-            waiting.exception()
-            raise
-        yield
+    path = writer_lock(prefix)
+    with _removed_if_empty(path.parent):
+        async with held_in_loop(path, doing):
+            yield
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import HashMismatchError
 from kaa.store.disk import disk_error
+from kaa.store.run_token import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class PartialFile:
     def __init__(self, destination: Path, expected: Mapping[str, str]) -> None:
         self._destination = destination
         self._expected = expected
-        self._path = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
+        self._path = destination.with_name(temporary_name(f".{destination.name}.", ".part"))
         self.received = 0
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import sysconfig
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -36,7 +35,9 @@ from kaa.sources.static_metadata import (
     stem,
 )
 from kaa.store.disk import writing
+from kaa.store.exclusive import held_in_loop
 from kaa.store.layout import WORK
+from kaa.store.run_token import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -149,22 +150,9 @@ class Builder:
     @asynccontextmanager
     async def alone(self, key: str) -> AsyncIterator[None]:
         """Hold the lock of a source among all tasks and processes; waiting can be cancelled."""
-        import filelock
-
         # Two digits of it: so there are few lock files, and two sources seldom share one.
-        lock = filelock.FileLock(self.layout.locks / f"build-{key[:2]}.lock")
-        with writing(self.layout.locks):
-            self.layout.locks.mkdir(parents=True, exist_ok=True)
-            while True:
-                try:
-                    lock.acquire(blocking=False)
-                    break
-                except filelock.Timeout:
-                    await asyncio.sleep(_POLL)
-        try:
+        async with held_in_loop(self.layout.locks / f"build-{key[:2]}.lock", quiet=True):
             yield
-        finally:
-            lock.release()
 
     def _known(self, source: Source, python: BuildPython) -> CoreMetadata | None:
         for key in (source.key, f"{source.key}-{python.minor}"):
@@ -270,7 +258,7 @@ class Builder:
         self, source: Source, python: BuildPython, programs: Programs
     ) -> Iterator[tuple[Path, IO[bytes]]]:
         """Make a directory to work in and a log, and explain failures by the log's end."""
-        work = self._folder / f"{WORK}{secrets.token_hex(8)}"
+        work = self._folder / temporary_name(WORK)
         path = work / "log"
         try:
             with writing(work):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import secrets
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,6 +30,7 @@ from kaa.sources.source_code import (
 )
 from kaa.sources.static_metadata import stem
 from kaa.store.disk import writing
+from kaa.store.run_token import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +133,7 @@ async def _fetched(reference: DirectReference, builder: Builder) -> tuple[IndexF
     """Download the archive into a directory of its own; the file says its sha256."""
     filename = reference.filename
     # Where unfinished wheels lie, too: what a killed process leaves there is cleared.
-    folder = builder.layout.metadata / "wheels" / secrets.token_hex(8)
+    folder = builder.layout.metadata / "wheels" / temporary_name()
     path = folder / filename
     try:
         url = _with_credentials(reference)

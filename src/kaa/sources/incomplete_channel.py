@@ -8,7 +8,6 @@ solver gets a ``RepoDataSource`` instead, which asks the gateway for what there 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import shutil
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from kaa.model.errors import SourceAnswerError
 from kaa.network.local_files import is_local, local_path
 from kaa.store.disk import replace_file, writing
+from kaa.store.run_token import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,7 +102,7 @@ def unpacked_place(url: str, subdirs: Iterable[str], cache: Path) -> Place | Non
     target = own / _digest([_fingerprint(path) for path in files])
     if not target.is_dir():
         shutil.rmtree(own, ignore_errors=True)  # of what the channel was before
-        beside = own / f".{secrets.token_hex(8)}"
+        beside = own / temporary_name(".")
         for subdir, path in zip(there, files, strict=True):
             _unpack(path, beside / subdir / _PLAIN)
         with writing(target):

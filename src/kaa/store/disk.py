@@ -114,9 +114,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises ``OSError``, and then nothing is left beside ``path``.
     """
-    import secrets  # not a process id: containers that share a disk have the same ones
+    from kaa.store.run_token import temporary_name
 
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    beside = path.with_name(temporary_name(f".{path.name}."))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(content)

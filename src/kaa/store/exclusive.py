@@ -17,7 +17,7 @@ import logging
 import os
 import platform
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from kaa.model.errors import AbortedError
 from kaa.store.disk import replace_file, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from filelock import LeaseCompromise, SoftFileLease
@@ -76,8 +76,28 @@ def held(path: Path, doing: str = "", *, halted: Callable[[], bool] = never) -> 
     Raises :class:`~kaa.model.errors.AbortedError` when halted, and
     :class:`~kaa.model.errors.StoreError` when the file cannot be written.
     """
+    lock = _Lock(path)
     with writing(path.parent):
-        lock = _wait(path, halted)
+        for pause in _attempts(lock, quiet=False):
+            if halted():
+                raise AbortedError("interrupted; nothing was changed")
+            time.sleep(pause)
+    with _as_holder(lock, doing):
+        yield
+
+
+@asynccontextmanager
+async def held_in_loop(path: Path, doing: str = "", *, quiet: bool = False) -> AsyncIterator[None]:
+    """Do what :func:`held` does while the event loop goes on; cancelling ends the wait at once.
+
+    It excludes other tasks of this process as well. ``quiet`` waits are not told.
+    """
+    import asyncio
+
+    lock = _Lock(path)
+    with writing(path.parent):
+        for pause in _attempts(lock, quiet=quiet):
+            await asyncio.sleep(pause)
     with _as_holder(lock, doing):
         yield
 
@@ -126,23 +146,20 @@ def _facts(path: Path) -> Path:
     return path.with_name(f"{path.name}.holder")
 
 
-def _wait(path: Path, halted: Callable[[], bool]) -> _Lock:
-    lock = _Lock(path)
+def _attempts(lock: _Lock, *, quiet: bool) -> Iterator[float]:
+    """Yield the seconds to pause between attempts at the lock, until it is taken."""
     pause, longest = _PAUSES
     talk = time.monotonic() + _PATIENCE
     told: set[Holder | None] = set()
     while not lock.take():
-        if halted():
-            raise AbortedError("interrupted; nothing was changed")
-        if time.monotonic() >= talk:
-            holder = holder_of(path)
+        if not quiet and time.monotonic() >= talk:
+            holder = holder_of(lock.path)
             if holder not in told:
                 told.add(holder)
-                _log.warning("waiting for %s", holder or f"another kaa, which holds {path}")
+                _log.warning("waiting for %s", holder or f"another kaa, which holds {lock.path}")
             talk = time.monotonic() + _PATIENCE
-        time.sleep(pause)
+        yield pause
         pause = min(pause * 1.5, longest)
-    return lock
 
 
 class _Lock:

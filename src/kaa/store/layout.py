@@ -61,6 +61,12 @@ class Layout:
         """Lock files."""
         return self.root / "locks"
 
+    @property
+    def package_locks(self) -> Path:
+        """Lock files of the package cache: in it, where others with other roots may use it."""
+        own = self.packages == self.root / "pkgs"
+        return self.locks if own else self.packages / ".locks"
+
 
 def default_layout() -> Layout:
     """Return the layout below ``KAA_ROOT``, or else below the user's data directory."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import struct
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.store.locks import locked
+from kaa.store.locks import at_work, locked
+from kaa.store.run_token import temporary_name
 from kaa.store.seal import seal_package
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _LOCK = struct.Struct(">Q32s")
 _REVISION = 1
+_READ = 0o055
+_RUN = 0o011
+"""The bits of a mode by which group and others read (a directory: enter), and run."""
 _ORIGIN = Path("info", "repodata_record.json")
 STAGING = ".kaa-"
 """How the names of packages that are being written begin."""
@@ -109,22 +113,37 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     fails nothing stays. ``sha256`` is the archive's, hexadecimal.
     """
     layout.packages.mkdir(parents=True, exist_ok=True)
-    staging = _temporary(layout)
-    try:
-        yield staging
-        seal_package(staging, sha256)
-        with locked(layout, "packages"):
-            if not has_entry(layout, entry, sha256):
-                _put_in_place(layout, staging, entry, sha256)
-    finally:
-        if staging.exists():
-            shutil.rmtree(staging, ignore_errors=True)
+    with at_work(layout):
+        staging = _temporary(layout)
+        try:
+            yield staging
+            seal_package(staging, sha256)
+            _let_others_read(staging)
+            with locked(layout, "packages"):
+                if not has_entry(layout, entry, sha256):
+                    _put_in_place(layout, staging, entry, sha256)
+        finally:
+            if staging.exists():
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def _temporary(layout: Layout) -> Path:
-    path = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=layout.packages))
-    path.chmod(0o755)  # mkdtemp's is for the owner alone
+    path = layout.packages / temporary_name(STAGING)
+    path.mkdir()
     return path
+
+
+def _let_others_read(package: Path) -> None:
+    """Let a package be read by all who may read the cache, whatever the umask is."""
+    wanted = package.parent.stat().st_mode & _READ
+    if package.stat().st_mode & wanted == wanted:
+        return  # as nearly always: the umask takes nothing away
+    for folder, _, names in os.walk(package):
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            status = path.lstat()
+            more = wanted if status.st_mode & stat.S_IXUSR else wanted & ~_RUN
+            if not stat.S_ISLNK(status.st_mode) and status.st_mode & more != more:
+                path.chmod(stat.S_IMODE(status.st_mode) | more)
 
 
 def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> None:

@@ -154,7 +154,7 @@ def settle(prefix: Prefix) -> None:
 
     A generation that is marked and that the link does not lead to was never seen by anybody; all
     others stay. To be called by whoever is going to change the link, and only while nobody else
-    is: under the lock ``environments``, or alone below the root. Raises ``OSError``.
+    is: by the environment's only writer. Raises ``OSError``.
     """
     for mark in prefix.generations.glob(f"{PENDING}*"):
         number = mark.name[len(PENDING) :]

@@ -10,7 +10,6 @@ import asyncio
 import functools
 import json
 import re
-import secrets
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from kaa.sources.channels import public_url
 from kaa.store.archive import extract_package
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry, write_origin
+from kaa.store.run_token import temporary_name
 from kaa.transaction.cached import entry_of, hash_of, is_cached
 from kaa.transaction.fetch_queue import Job, in_pool
 
@@ -124,7 +124,7 @@ async def _fetch(
     pool: ThreadPoolExecutor,
 ) -> None:
     # A directory that no other process uses; in it the package's own name, which messages show.
-    directory = layout.metadata / ARCHIVES / secrets.token_hex(8)
+    directory = layout.metadata / ARCHIVES / temporary_name()
     kind = next(kind for kind in _KINDS if record.file_name.endswith(kind))
     archive = directory / f"{entry_of(record)}{kind}"
     try:

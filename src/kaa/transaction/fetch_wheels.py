@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import secrets
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from kaa.sources.source_code import Source, sdist_source
 from kaa.store.convert import convert_wheel
 from kaa.store.disk import writing
 from kaa.store.package_cache import new_entry
+from kaa.store.run_token import temporary_name
 from kaa.transaction.cached import entry_of, hash_of, is_cached
 from kaa.transaction.fetch_queue import Job, in_pool
 
@@ -101,7 +101,7 @@ async def _fetch(
     pool: ThreadPoolExecutor,
 ) -> None:
     # A directory that no other process uses; in it the wheel's own name, which messages show.
-    directory = layout.metadata / "wheels" / secrets.token_hex(8)
+    directory = layout.metadata / "wheels" / temporary_name()
     wheel = directory / file.filename
     try:
         if _claim(metadata.kept_wheel(file), wheel):

@@ -1,16 +1,26 @@
-"""What a killed process left unfinished is cleared by the next one, once nobody is at work."""
+"""What a killed process left unfinished is cleared by the next one, also while others are at work.
+
+Whose an unfinished thing is says the token in its name (:mod:`kaa.store.run_token`), or the place
+where it is: beside the generations of an environment, only the environment's writer makes any.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
+from kaa.environments.registry import conda_environments_file, find_prefixes
+from kaa.environments.writer import LOCK, writer_if_free
+from kaa.kernels.specs import kernelspec_directory
+from kaa.model.errors import StoreError
 from kaa.store.layout import WORK
-from kaa.store.locks import alone
+from kaa.store.locks import Runs, runs
 from kaa.store.package_cache import STAGING as UNPACKING
-from kaa.transaction.commit import BESIDE, REMOVED, settle
+from kaa.store.run_token import token_of
+from kaa.transaction.commit import BESIDE, LEAVING, PENDING, REMOVED, settle
 from kaa.transaction.stage import STAGING
 
 if TYPE_CHECKING:
@@ -19,36 +29,27 @@ if TYPE_CHECKING:
 
     from kaa.store.layout import Layout
 
+_HERE = (STAGING, BESIDE, REMOVED)
+"""How the names of unfinished things begin in a directory of generations."""
+_SIGNS = (*_HERE, PENDING, LEAVING)
+_DOING = "clear up after a process that was killed"
+
 
 def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
-    """Remove unfinished generations, packages and downloads, those beside ``prefix`` too.
+    """Remove what dead processes left: packages, downloads, generations of any environment.
 
-    Nothing happens while another process is at work below the same root, and what cannot be
-    removed stays. Raises :class:`~kaa.model.errors.StoreError` when lock files cannot be written.
+    The caller is the only writer of ``prefix``. Environments that somebody else changes are left
+    alone, without waiting, and what cannot be removed stays. Raises
+    :class:`~kaa.model.errors.StoreError` when lock files cannot be written.
     """
-    with alone(layout) as undisturbed:
-        if not undisturbed:
-            return
-        for path in find_leftovers(layout, prefix):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
-        for parent in _own(layout):
-            generations = parent / GENERATIONS
-            for directory in generations.glob("*"):
-                _settle(Prefix(parent / directory.name))
-            _remove_empty(*generations.glob("*"), generations)
-        _settle(prefix)
-        if not _elsewhere(prefix.generations):
-            _remove_empty(prefix.generations, prefix.generations.parent)
-
-
-def _settle(prefix: Prefix) -> None:
-    if not _elsewhere(prefix.generations):
-        with contextlib.suppress(OSError):
-            settle(prefix)
+    with runs(layout) as found:
+        for path in _of_runs(layout, found):
+            _remove(path)
+    _clear(prefix)
+    for other in _unsettled(layout, prefix):
+        with contextlib.suppress(StoreError), writer_if_free(other, _DOING) as free:
+            if free:
+                _clear(other)
 
 
 def find_leftovers(layout: Layout, *prefixes: Prefix) -> Iterator[Path]:
@@ -56,48 +57,133 @@ def find_leftovers(layout: Layout, *prefixes: Prefix) -> Iterator[Path]:
 
     Whether somebody is at work on it is not looked at; see :func:`~kaa.store.locks.alone`.
     """
-    for parent in _own(layout):
-        for generations in (parent / GENERATIONS).glob("*"):
-            if generations.name.startswith(REMOVED):
-                yield generations
-            else:
-                yield from _unfinished(generations)
+    own = () if layout.environment_directories else (layout.environments,)
+    for parent in (*own, layout.overlays):  # others may share what is configured
+        for entry in _entries(parent):
+            if entry.startswith(REMOVED):
+                yield parent / GENERATIONS / entry
+            elif not entry.startswith("."):
+                yield from _unfinished(Prefix(parent / entry))
     for prefix in prefixes:
-        yield from _unfinished(prefix.generations)
-    if layout.package_directory is None:
-        yield from layout.packages.glob(f"{UNPACKING}*")
+        yield from _unfinished(prefix)
     yield from layout.metadata.glob(f"{REMOVED}*")
-    # Downloads lie here until they are converted or unpacked only.
-    yield from (layout.metadata / "wheels").glob("*")
+    yield from _downloads(layout)
+    yield from (layout.metadata / "wheels").glob("*.whl")
+
+
+def _of_runs(layout: Layout, found: Runs) -> Iterator[Path]:
+    for path in _downloads(layout):
+        if found.is_dead(token_of(path.name)):
+            yield path
+    yield from layout.metadata.glob(f"{REMOVED}*")
+    if not found.alive:
+        # They came along with their metadata, and whoever wanted to install them did not.
+        yield from (layout.metadata / "wheels").glob("*.whl")
+    if found.dead:
+        # To look through everything takes its time, which only a kill is worth.
+        for path in _everywhere(layout):
+            if token_of(path.name) in found.dead:
+                yield path
+
+
+def _downloads(layout: Layout) -> Iterator[Path]:
+    """Give what lies where packages are unpacked, built, and downloaded to until then."""
+    yield from layout.packages.glob(f"{UNPACKING}*")
+    for path in (layout.metadata / "wheels").glob("*"):
+        if path.suffix != ".whl":
+            yield path
     yield from (layout.metadata / "archives").glob("*")
     yield from (layout.metadata / "builds").glob(f"{WORK}*")
 
 
-def _own(layout: Layout) -> tuple[Path, ...]:
-    """Return the directories of environments that nobody with another root works in.
-
-    Who is at work is known by root, and a configured directory may be shared by several.
-    """
-    if layout.environment_directories:
-        return (layout.overlays,)
-    return layout.environments, layout.overlays
-
-
-def _elsewhere(generations: Path) -> bool:
-    """Say whether a link leads to what others may keep there."""
-    return generations.is_symlink() or generations.parent.is_symlink()
+def _everywhere(layout: Layout) -> Iterator[Path]:
+    """Give all files that are exchanged by being written beside."""
+    yield from layout.metadata.rglob(".*")
+    yield from layout.root.glob(".*")
+    yield from layout.locks.glob(".*")
+    yield from kernelspec_directory().glob("*/.*")
+    yield from conda_environments_file().parent.glob(".*")
+    for parent in _parents(layout):
+        yield from (parent / GENERATIONS).glob(".*")
 
 
-def _unfinished(generations: Path) -> Iterator[Path]:
-    if _elsewhere(generations):
+def _parents(layout: Layout) -> tuple[Path, ...]:
+    """Return the directories in which this user's environments are, and theirs on conda's list."""
+    listed = (prefix.path.parent for prefix in find_prefixes(layout))
+    return tuple(dict.fromkeys((*layout.all_environments, layout.overlays, *listed)))
+
+
+def _unsettled(layout: Layout, own: Prefix) -> Iterator[Prefix]:
+    """Give the environments beside which something is unfinished, or may be."""
+    for parent in dict.fromkeys((own.path.parent, *_parents(layout))):
+        if (parent / GENERATIONS).is_symlink():
+            continue  # it is somebody else's
+        entries = _entries(parent)
+        certain = {_whose(entry) for entry in entries if entry.startswith((REMOVED, LOCK))}
+        for name in dict.fromkeys(filter(None, map(_whose, entries))):
+            other = Prefix(parent / name)
+            if other.path != own.path and (name in certain or _has_signs(other)):
+                yield other
+
+
+def _whose(entry: str) -> str | None:
+    """Return the name of the environment that a name beside all generations belongs to."""
+    if entry.startswith(REMOVED):
+        return entry[len(REMOVED) :].rpartition("-")[0]
+    if entry.startswith(LOCK):
+        return entry[len(LOCK) :].removesuffix(".lease").removesuffix(".holder")
+    return None if entry.startswith(".") else entry
+
+
+def _has_signs(prefix: Prefix) -> bool:
+    try:
+        names = os.listdir(prefix.generations)  # noqa: PTH208 - names, not paths
+    except OSError:
+        return False
+    return not names or any(name.startswith(_SIGNS) for name in names)
+
+
+def _clear(prefix: Prefix) -> None:
+    """Clear up beside an environment whose only writer this is."""
+    if _elsewhere(prefix):
         return
-    for mark in (STAGING, BESIDE, REMOVED):
-        yield from generations.glob(f"{mark}*")
+    for path in (*_unfinished(prefix), *_removed(prefix)):
+        _remove(path)
+    with contextlib.suppress(OSError):
+        settle(prefix)
+    for directory in (prefix.generations, prefix.generations.parent):
+        with contextlib.suppress(OSError):  # something is in it still, or it never was
+            directory.rmdir()
 
 
-def _remove_empty(*directories: Path) -> None:
-    for path in directories:
-        try:
-            path.rmdir()
-        except OSError:
-            continue  # something is in it
+def _elsewhere(prefix: Prefix) -> bool:
+    """Say whether a link leads to what others may keep there."""
+    return prefix.generations.is_symlink() or prefix.generations.parent.is_symlink()
+
+
+def _unfinished(prefix: Prefix) -> Iterator[Path]:
+    if _elsewhere(prefix):
+        return
+    for mark in _HERE:
+        yield from prefix.generations.glob(f"{mark}*")
+
+
+def _removed(prefix: Prefix) -> Iterator[Path]:
+    for entry in _entries(prefix.path.parent):
+        if entry.startswith(REMOVED) and _whose(entry) == prefix.name:
+            yield prefix.generations.with_name(entry)
+
+
+def _entries(parent: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(parent / GENERATIONS))  # noqa: PTH208 - names, not paths
+    except OSError:
+        return []
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kaa.model.errors import StoreError
 from kaa.model.progress import Phase
 from kaa.store.disk import disk_error_in, writing
-from kaa.store.locks import locked
+from kaa.store.locks import at_work
 from kaa.transaction.cached import linked_from
 
 if TYPE_CHECKING:
@@ -35,17 +35,19 @@ _PATIENCE = 2.0
 
 @contextmanager
 def staging_directory(prefix: Prefix, layout: Layout) -> Iterator[Path]:
-    """Give an empty directory beside the generations; what is left of it afterwards is removed."""
-    # The lock keeps others from removing the empty directories that this has just made.
-    with locked(layout, "environments"), writing(prefix.generations):
-        prefix.generations.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=prefix.generations))
-        staging.chmod(0o755)  # mkdtemp's is for the owner alone
-    try:
-        yield staging
-    finally:
-        _remove_for_good(staging)
-        with locked(layout, "environments"):
+    """Give an empty directory beside the generations; what is left of it afterwards is removed.
+
+    The caller is the environment's only writer.
+    """
+    with at_work(layout):  # nobody takes packages out of the cache meanwhile
+        with writing(prefix.generations):
+            prefix.generations.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=prefix.generations))
+            staging.chmod(0o755)  # mkdtemp's is for the owner alone
+        try:
+            yield staging
+        finally:
+            _remove_for_good(staging)
             _remove_empty(prefix)
 
 

@@ -219,7 +219,7 @@ async def sole_current(request: ChangeRequest, layout: Layout) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         if not request.dry_run:
             await stack.enter_async_context(sole_writer_meanwhile(found, request.command))
-            # In a thread, because it may have to wait, and Ctrl-C must not have to.
+            # In a thread, because it may take long, and Ctrl-C must not have to wait.
             await asyncio.to_thread(recover, layout, found)
         yield read_current(layout, None, found.path)
 

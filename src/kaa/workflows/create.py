@@ -96,7 +96,7 @@ async def prepare_create(
         if not request.dry_run:
             await stack.enter_async_context(sole_writer_meanwhile(prefix, request.command))
             check_absent(prefix)  # who was waited for may have made it
-            # In a thread, because it may have to wait, and Ctrl-C must not have to.
+            # In a thread, because it may take long, and Ctrl-C must not have to wait.
             await asyncio.to_thread(recover, layout, prefix)
         supply = await stack.enter_async_context(open_supply(layout, wish.options, progress))
         platform = platform_of(wish.options, supply.configuration)

@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import write_variables
-from kaa.store.locks import locked
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import commit_first_generation
 from kaa.transaction.stage import link_packages, staging_directory, to_its_end
@@ -38,7 +37,7 @@ async def link_first_generation(
     variables: Sequence[tuple[str, str]] = (),
     scripts: LinkScripts | None = None,
 ) -> None:
-    """Link a new environment from the package cache and commit it.
+    """Link a new environment from the package cache and commit it. The caller is its only writer.
 
     ``specs`` are what was asked for; ``variables`` are set wherever it is active; ``scripts`` may
     run. Raises the errors of the disk and of scripts, and
@@ -52,8 +51,7 @@ async def link_first_generation(
         notes: list[str] = []
         if scripts is not None:
             notes = await scripts.run(solution.records, staging, prefix, layout, progress)
-        with locked(layout, "environments"):
-            commit_first_generation(prefix, staging, manifest)
+        commit_first_generation(prefix, staging, manifest)
     for note in notes:
         _log.warning("%s", note)
 
@@ -76,7 +74,7 @@ async def link_generation(
 
     ``requested`` are the match specs of what was asked for; ``left`` is the path that the files of
     ``old`` carry, where that is not the path of ``prefix``; ``commit`` is called with the staged
-    directory under the lock on environments; ``scripts`` may run before. ``mended`` are packages
+    directory; ``scripts`` may run before. ``mended`` are packages
     that were damaged, and ``repair`` says that ``old`` is what is to be mended (see
     :func:`carry_over`); it may be None then. Raises the errors of the disk, of scripts and those
     of ``commit``.
@@ -100,8 +98,7 @@ async def link_generation(
         notes: list[str] = []
         if scripts is not None:
             notes = await scripts.run(solution.records, staging, prefix, layout, progress)
-        with locked(layout, "environments"):
-            commit(staging)
+        commit(staging)
     for note in notes:
         _log.warning("%s", note)
     for note in carried:

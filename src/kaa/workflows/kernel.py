@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import Prefix
+from kaa.environments.writer import sole_writer_meanwhile
 from kaa.kernels.overlay import overlay_prefix, overlay_ready
 from kaa.model.environment import Manifest, now
-from kaa.model.errors import KaaError
 from kaa.model.package import HOST, PYPI
 from kaa.model.progress import Phase
 from kaa.model.source import Kind, Source
@@ -66,6 +66,19 @@ async def build_overlay(
     faster is no error.
     """
     prefix = Prefix(overlay_prefix(layout, minor))
+    async with sole_writer_meanwhile(prefix, f"prepare kernels for Python {minor}"):
+        if not overlay_ready(layout, minor):  # else another process was faster
+            await _build(prefix, minor, sources, layout, supply, progress)
+
+
+async def _build(
+    prefix: Prefix,
+    minor: str,
+    sources: tuple[Source, ...],
+    layout: Layout,
+    supply: Supply,
+    progress: Progress,
+) -> None:
     if any(python.minor == minor for python in await supply.catalog.pythons()):
         sources = _SOURCES
     specs = (parse_spec(f"python={minor}"), parse_spec("ipykernel"))
@@ -75,9 +88,5 @@ async def build_overlay(
     names = tuple(source.name for source in sources)
     texts = tuple(spec.text for spec in specs)
     manifest = Manifest(prefix.name, texts, names, "kernel overlay", now())
-    try:
-        await bring(solution, layout, supply, progress)
-        await link_first_generation(solution, specs, prefix, manifest, layout, progress)
-    except KaaError:
-        if not overlay_ready(layout, minor):
-            raise
+    await bring(solution, layout, supply, progress)
+    await link_first_generation(solution, specs, prefix, manifest, layout, progress)

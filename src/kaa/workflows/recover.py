@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.environments.registry import conda_environments_file, unregister_missing
 from kaa.environments.writer import writer_if_free
 from kaa.kernels.specs import prune_kernelspecs
+from kaa.model.errors import StoreError
 from kaa.transaction.commit import LEAVING, REMOVED, RENAMED, UNANNOUNCED, renamed_to
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.tolerance import tolerated
@@ -33,7 +35,8 @@ def recover(layout: Layout, prefix: Prefix) -> None:
             if found == prefix:
                 _finish(found, layout)
                 continue
-            with writer_if_free(found, "finishing what was begun") as free:
+            # In a directory that is read-only, others may finish it.
+            with suppress(StoreError), writer_if_free(found, "finish what was begun") as free:
                 if free:
                     _finish(found, layout)
     if removed:

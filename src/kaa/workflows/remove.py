@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import read_info
@@ -50,13 +49,10 @@ def remove_environment(
 
 def take_away(found: Prefix, layout: Layout) -> None:
     """Remove an environment of kaa's; the caller is its only writer. Raises the disk's errors."""
+    doomed = detach(found)
     with locked(layout, "environments"):
-        doomed = detach(found)
         with tolerated(f"{found.name} is still on conda's list", conda_environments_file()):
             unregister(layout, found.path)
         with tolerated(f"the kernel of {found.name} is still there", kernelspec_directory()):
             remove_kernelspec(found.path)
-    # Not under the lock, since it may take long.
     delete(doomed)
-    with locked(layout, "environments"), contextlib.suppress(OSError):
-        doomed.parent.rmdir()  # others are in it, or it never was
