@@ -56,13 +56,16 @@ def test_a_name_is_below_the_root_and_a_path_where_it_says(
     assert resolve_prefix(layout, None, Path("link")) == tmp_path / "link"
 
 
-@pytest.mark.parametrize("path", ["/", "/a\nb/c", "/x/.kaa", "/\udce9", "/x/" + "n" * 201])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/a\nb/c", "/x/.kaa", "/\udce9", "/x/" + "n" * 201, '/a"b/c', "/$a", "/`a`", "/a\\b"],
+)
 def test_paths_that_cannot_be(path: str) -> None:
     with pytest.raises(InvalidNameError, match="cannot be the path"):
         check_path(Path(path))
 
 
-@pytest.mark.parametrize("path", ["/a b/ü", "/路/径", "/x/.venv", "/x/-n", "/a:b"])
+@pytest.mark.parametrize("path", ["/a b/ü", "/it's", "/路/径", "/x/.venv", "/x/-n", "/a:b"])
 def test_paths_that_can_be(path: str) -> None:
     check_path(Path(path))
     assert resolve_prefix(Layout(Path("/kaa")), None, Path(path)) == Path(path)

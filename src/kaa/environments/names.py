@@ -17,6 +17,8 @@ LONGEST = 200
 """
 _FORBIDDEN = frozenset('/\\:#"<>|?*')
 """What conda forbids, and what Windows does not have in file names."""
+_UNQUOTABLE = frozenset('"$`\\')
+"""What the linker does not quote where it has the shell start a program (POSIX)."""
 _RESERVED = frozenset({"base", "root"})
 """Names by which conda means its own installation."""
 
@@ -87,6 +89,12 @@ def _path_reason(path: Path) -> str | None:
         return "it has a line break, and conda's list has one path a line"
     if not path.name or path.name == GENERATIONS:
         return "kaa has to put a link there"
+    found = sorted(_UNQUOTABLE & set(text))
+    if os.name != "nt" and found:
+        return (
+            f"it has {', '.join(f'`{letter}`' for letter in found)}, which means something to the "
+            "shell that programs with long paths are started by"
+        )
     if len(os.fsencode(path.name)) > LONGEST:
         return f"its last part has more than {LONGEST} bytes"
     return None

@@ -83,6 +83,29 @@ class Prefix:
         return sorted(found.items())
 
 
+def moved_by_hand(prefix: Prefix) -> Prefix | None:
+    """Return where an environment was whose link somebody has moved; None for all others."""
+    current = prefix.current
+    kept = current.parent
+    if not current.name.isdecimal() or kept.parent.name != GENERATIONS:
+        return None
+    return Prefix(kept.parent.parent / kept.name) if kept != prefix.generations else None
+
+
+def carried_path(prefix: Prefix, manifest: Manifest | None) -> Path:
+    """Return the path that the files of a generation with this manifest name.
+
+    It is the environment's own unless somebody has moved that, or the directory it is in.
+    """
+    text = manifest.prefix if manifest is not None else None
+    if text is None or text == str(prefix.path):
+        return prefix.path
+    try:  # a directory may have several paths
+        return prefix.path if prefix.path.samefile(text) else Path(text)
+    except OSError:
+        return Path(text)
+
+
 def read_manifest(generation: Path) -> Manifest | None:
     """Return what was asked of a generation; None when kaa did not make it, or it is damaged."""
     return read_manifest_file(generation / MANIFEST)
@@ -124,14 +147,20 @@ def write_variables(generation: Path, variables: dict[str, str]) -> None:
 
 
 def read_packages(generation: Path) -> list[Package]:
-    """Return the packages that ``conda-meta`` records, in order of name."""
+    """Return the packages that ``conda-meta`` records, in order of name.
+
+    Raises ``PermissionError`` where they may not be read, which is not the same as none.
+    """
     return sorted(_packages(generation), key=lambda package: package.name)
 
 
 def read_info(prefix: Prefix) -> EnvironmentInfo:
     """Return what an environment is, as far as its own files tell without reading each record."""
     generation = prefix.current
-    records = _record_names(generation)
+    try:
+        records = _record_names(generation)
+    except PermissionError:
+        records = []
     pythons = [name for name in records if name.startswith("python-") and name.count("-") == 2]
     manifest = read_manifest(generation)
     return EnvironmentInfo(
@@ -142,15 +171,25 @@ def read_info(prefix: Prefix) -> EnvironmentInfo:
         python=pythons[0].split("-")[1] if pythons else None,
         packages=len(records),
         manifest=manifest,
-        problem=_problem(generation, manifest, has_python=bool(pythons)),
+        problem=_problem(prefix, generation, manifest, has_python=bool(pythons)),
     )
 
 
-def _problem(generation: Path, manifest: Manifest | None, *, has_python: bool) -> str | None:
-    if not generation.is_dir():
-        return f"its generation {generation} is missing"
+def _problem(
+    prefix: Prefix, generation: Path, manifest: Manifest | None, *, has_python: bool
+) -> str | None:
+    try:
+        os.listdir(generation / "conda-meta")  # noqa: PTH208 - Path.exists may not tell
+    except PermissionError:
+        return f"its generation {generation} is closed to you"
+    except OSError:
+        if not generation.is_dir():
+            return f"its generation {generation} is missing"
     if manifest is None:
         return "what was asked for is not recorded (made by another program, or damaged)"
+    carried = carried_path(prefix, manifest)
+    if carried != prefix.path:
+        return f"it was moved here by hand from {carried}, which its programs still name"
     if has_python and not any((generation / name).exists() for name in _INTERPRETERS):
         return "its interpreter is missing"
     return None
@@ -159,6 +198,8 @@ def _problem(generation: Path, manifest: Manifest | None, *, has_python: bool) -
 def _record_names(generation: Path) -> list[str]:
     try:
         names = sorted(os.listdir(generation / "conda-meta"))  # noqa: PTH208 - names, not paths
+    except PermissionError:
+        raise
     except OSError:
         return []
     return [name[: -len(".json")] for name in names if name.endswith(".json")]
@@ -169,6 +210,8 @@ def _packages(generation: Path) -> Iterator[Package]:
         try:
             text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
             yield package_of_record(json.loads(text))
+        except PermissionError:
+            raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             continue  # `verify` is the command that looks for damage
 

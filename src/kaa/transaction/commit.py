@@ -74,6 +74,23 @@ def check_absent(prefix: Prefix) -> None:
             cause="it is no environment of kaa's, which would be a link",
             hint="choose another place, or move away what is there",
         )
+    moved = _moved_link(prefix) if prefix.generations.is_dir() else None
+    if moved is not None:
+        back = f"mv {shlex.quote(str(moved))} {shlex.quote(str(path))}"
+        raise EnvironmentExistsError(
+            f"the environment {prefix.name} is there, but its link was moved by hand to {moved}",
+            cause=f"the generations of both would be in {prefix.generations}",
+            hint=f"move it back (`{back}`), then rename it with `kaa rename`",
+        )
+
+
+def _moved_link(prefix: Prefix) -> Path | None:
+    """Return what else than the environment's own link leads to a generation of it, beside it."""
+    with contextlib.suppress(OSError), os.scandir(prefix.path.parent) as entries:
+        for entry in entries:
+            if entry.is_symlink() and Prefix(Path(entry.path)).current.parent == prefix.generations:
+                return Path(entry.path)
+    return None
 
 
 def commit_first_generation(

@@ -89,6 +89,7 @@ async def link_packages(
     )
     try:
         await to_its_end(installing)
+        _let_read(staging)
     except InstallerError as error:
         raise disk_error_in(str(error), prefix.generations) or StoreError(
             "the packages could not be linked",
@@ -96,6 +97,12 @@ async def link_packages(
             hint="try again; if it stays so, remove the package cache (see `kaa info`)",
         ) from error
     progress.finish(Phase.LINK)
+
+
+def _let_read(staging: Path) -> None:
+    """Let everybody read the records, as conda does; rattler writes them for their owner alone."""
+    for record in (staging / "conda-meta").glob("*.json"):
+        record.chmod(0o644)
 
 
 async def to_its_end(work: Coroutine[Any, Any, T], stop: Callable[[], None] | None = None) -> T:

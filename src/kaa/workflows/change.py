@@ -8,13 +8,18 @@ package cache; the old one stays as it is.
 from __future__ import annotations
 
 import asyncio
-import shlex
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.graph import read_graph
-from kaa.environments.prefix import Prefix, read_info, read_manifest, write_variables
+from kaa.environments.prefix import (
+    Prefix,
+    carried_path,
+    read_info,
+    read_manifest,
+    write_variables,
+)
 from kaa.environments.processes import users_of
 from kaa.environments.records import (
     read_records,
@@ -23,7 +28,7 @@ from kaa.environments.records import (
 )
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, Manifest, now
-from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
+from kaa.model.errors import RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
 from kaa.settings.condarc import read_pinned
 from kaa.solver.specs import parse_spec
@@ -45,7 +50,7 @@ from kaa.workflows.goal import (
     update_goal,
     with_references,
 )
-from kaa.workflows.inspect import find_environment
+from kaa.workflows.inspect import check_there, find_environment, not_ours
 from kaa.workflows.kernel import lend_kernel
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
@@ -182,23 +187,18 @@ async def carry_out_change(
 def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Current:
     """Return what an environment is, for who is going to change it.
 
-    Raises :class:`EnvironmentNotFoundError`, :class:`UnsupportedError` for one that another
-    program made, and :class:`~kaa.model.errors.EnvironmentStateError` for a damaged one.
+    Raises :class:`UnsupportedError` for one that another program made, and the classes of
+    :class:`~kaa.model.errors.EnvironmentStateError` for what is not there, moved or damaged.
     """
     found = find_environment(layout, name, prefix)
     number, generation = found.current_number, found.current
     if number is None:
-        raise UnsupportedError(
-            f"{found.path} was not made by kaa",
+        raise not_ours(
+            found,
             cause="it is no link to a generation, which alone can be changed as a whole",
             hint="change it with the program that made it, or create one with `kaa create`",
         )
-    if not generation.is_dir():
-        raise EnvironmentNotFoundError(
-            f"the environment {found.name!r} is broken",
-            cause=f"its generation {generation} is missing",
-            hint=f"`kaa repair -p {shlex.quote(str(found.path))}` rebuilds it from the others",
-        )
+    check_there(found)
     records = read_records(generation)
     manifest = read_manifest(generation)
     return Current(
@@ -349,6 +349,7 @@ async def _link(
         layout,
         progress,
         old=current.generation,
+        left=carried_path(prefix, read_manifest(current.generation)),
         commit=commit,
         mended=mended,
         scripts=change.scripts,

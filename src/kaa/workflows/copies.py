@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from kaa.environments.conda_history import asked_in_history
 from kaa.environments.history import read_history
 from kaa.environments.names import check_path, resolve_prefix
-from kaa.environments.prefix import Prefix, read_info, read_manifest
+from kaa.environments.prefix import Prefix, carried_path, read_info, read_manifest
 from kaa.environments.records import read_records, repodata_records, requested_specs
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import Manifest, now
-from kaa.model.errors import EnvironmentNotFoundError, RequestError, UnsupportedError
+from kaa.model.errors import RequestError
 from kaa.model.options import SolveOptions
 from kaa.model.plan import Addition, Plan
 from kaa.store.disk import check_writable
@@ -28,7 +28,7 @@ from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.difference import package_of, to_download
 from kaa.workflows.generation import link_generation
-from kaa.workflows.inspect import find_environment
+from kaa.workflows.inspect import check_there, find_environment, not_ours
 from kaa.workflows.installed import solution_of
 from kaa.workflows.kernel import lend_kernel
 from kaa.workflows.overlay import missing_overlay
@@ -88,9 +88,10 @@ async def prepare_copy(
 ) -> AsyncIterator[Copying]:
     """Say what a copy is going to have, for :func:`carry_out_copy`.
 
-    Raises :class:`EnvironmentNotFoundError`, :class:`~kaa.model.errors.EnvironmentExistsError`,
-    :class:`UnsupportedError` for renaming what another program made, and the errors of damaged
-    environments.
+    Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`,
+    :class:`~kaa.model.errors.EnvironmentExistsError`,
+    :class:`~kaa.model.errors.UnsupportedError` for renaming what another program made, and the
+    errors of damaged environments.
     """
     source = find_environment(layout, *request.source)
     prefix = Prefix(resolve_prefix(layout, *request.target))
@@ -165,7 +166,7 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
         layout,
         progress,
         old=source.current,
-        left=source.path,
+        left=carried_path(source, read_manifest(source.current)),
         commit=commit,
     )
     try:
@@ -191,15 +192,10 @@ def _check(source: Prefix, prefix: Prefix, request: CopyRequest) -> None:
         raise RequestError(
             f"{prefix.name} is its name already", hint="give another name, or another path"
         )
-    if not source.current.is_dir():
-        raise EnvironmentNotFoundError(
-            f"the environment {source.name!r} is broken",
-            cause=f"its generation {source.current} is missing",
-            hint=f"mend it first: `kaa repair -p {source.path}`",
-        )
+    check_there(source)
     if request.rename and source.current_number is None:
-        raise UnsupportedError(
-            f"{source.path} was not made by kaa",
+        raise not_ours(
+            source,
             cause="the program that made it would not know it any more",
             hint=f"take it over first: `kaa adopt -p {source.path}`, or copy it with `kaa clone`",
         )

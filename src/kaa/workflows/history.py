@@ -10,12 +10,12 @@ from kaa.environments.history import Generation, changed, find_generation, read_
 from kaa.environments.prefix import read_info
 from kaa.environments.processes import users_of
 from kaa.model.environment import now
-from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError, UnsupportedError
+from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError
 from kaa.store.disk import writing
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, switch_generation
 from kaa.workflows.announce import announce
-from kaa.workflows.inspect import find_environment
+from kaa.workflows.inspect import find_environment, not_ours
 from kaa.workflows.recover import recover
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ class Return:
 def history(layout: Layout, name: str | None, prefix: Path | None) -> tuple[HistoryEntry, ...]:
     """Return what an environment was and is, in order of number.
 
-    Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`, and :class:`UnsupportedError` for
-    an environment that another program made.
+    Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`, and
+    :class:`~kaa.model.errors.UnsupportedError` for an environment that another program made.
     """
     found = find_environment(layout, name, prefix)
     _check_ours(found)
@@ -176,8 +176,9 @@ def plan_return(found: Prefix, number: int | None) -> Return:
     """Return the plan of going to a generation, or with None to the one before.
 
     "Before" is the generation that the current one was made from: after an undo and another
-    change, not the one that was undone. Raises :class:`UnsupportedError` for an environment that
-    another program made, and :class:`GenerationNotFoundError`.
+    change, not the one that was undone. Raises
+    :class:`~kaa.model.errors.UnsupportedError` for an environment that another program made, and
+    :class:`GenerationNotFoundError`.
     """
     current = find_generation(found, _check_ours(found))
     target = find_generation(found, number) if number is not None else _before(found, current)
@@ -211,8 +212,9 @@ def _state(generation: Generation) -> State:
 def _check_ours(found: Prefix) -> int:
     number = found.current_number
     if number is None:
-        raise UnsupportedError(
-            f"{found.path} was not made by kaa, and has no generations",
+        raise not_ours(
+            found,
+            cause="it has no generations",
             hint=f"`kaa adopt -p {found.path}` takes it over; what comes then can be undone",
         )
     return number

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from kaa.environments.foreign import foreign_package, read_foreign
 from kaa.environments.names import resolve_prefix
-from kaa.environments.prefix import Prefix, read_info, read_packages
+from kaa.environments.prefix import Prefix, moved_by_hand, read_info, read_packages
 from kaa.environments.registry import find_prefixes
-from kaa.model.errors import EnvironmentNotFoundError
+from kaa.model.errors import (
+    EnvironmentNotFoundError,
+    EnvironmentStateError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.model.environment import EnvironmentInfo
+    from kaa.model.errors import KaaError
     from kaa.model.package import Package
     from kaa.store.layout import Layout
 
@@ -34,7 +40,9 @@ def list_packages(layout: Layout, name: str | None, prefix: Path | None) -> list
 
     Raises :class:`EnvironmentNotFoundError`.
     """
-    generation = find_environment(layout, name, prefix).current
+    found = find_environment(layout, name, prefix)
+    check_there(found)
+    generation = found.current
     packages = [*read_packages(generation), *foreign_packages(generation)]
     return sorted(packages, key=lambda package: package.name)
 
@@ -51,7 +59,8 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
     :class:`EnvironmentNotFoundError`, and :class:`~kaa.model.errors.InvalidNameError`.
     """
     found = Prefix(resolve_prefix(layout, name, prefix))
-    if found.path.is_symlink() or (found.path / "conda-meta").is_dir():
+    leads_nowhere = found.path.is_symlink() and not os.path.isdir(found.path)  # noqa: PTH112
+    if found.current_number is not None or leads_nowhere or (found.path / "conda-meta").is_dir():
         return found
     if os.path.lexists(found.path):
         raise EnvironmentNotFoundError(
@@ -62,6 +71,43 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
     raise EnvironmentNotFoundError(
         f"there is no environment {name!r}" if name else f"there is nothing at {found.path}",
         hint=_near(layout, name or found.name),
+    )
+
+
+def check_there(found: Prefix) -> None:
+    """Raise :class:`EnvironmentNotFoundError` when what an environment's link leads to is gone."""
+    current = found.current
+    if os.path.isdir(current) or not found.path.is_symlink():  # noqa: PTH112 - never raises
+        return
+    if os.path.lexists(current.parent) and not os.access(current.parent, os.X_OK):
+        raise EnvironmentStateError(
+            f"the environment {found.name!r} is closed to you: {current.parent}",
+            hint="ask whoever it belongs to, or use another environment",
+        )
+    raise EnvironmentNotFoundError(
+        f"the environment {found.name!r} is broken",
+        cause=f"its generation {current} is missing",
+        hint="if its link was moved, move it back; else "
+        f"`kaa repair -p {shlex.quote(str(found.path))}` rebuilds it from the others",
+    )
+
+
+def not_ours(found: Prefix, *, cause: str, hint: str) -> KaaError:
+    """Return the error for an environment that kaa cannot change, because it did not make it.
+
+    Where somebody has moved its link, that is what is said, instead of ``cause`` and ``hint``.
+    """
+    before = moved_by_hand(found)
+    if before is None:
+        return UnsupportedError(f"{found.path} was not made by kaa", cause=cause, hint=hint)
+    there, here = shlex.quote(str(before.path)), shlex.quote(str(found.path))
+    back = f"move it back (`mv {here} {there}`), and rename it with `kaa rename`"
+    if os.path.lexists(before.path):
+        back = f"remove this link (`rm {here}`), and use what is at {there} now"
+    return EnvironmentStateError(
+        f"the environment at {found.path} was moved by hand from {before.path}",
+        cause="its generations are still there, and its programs name that path",
+        hint=back,
     )
 
 

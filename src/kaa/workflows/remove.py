@@ -8,10 +8,10 @@ from kaa.environments.prefix import read_info
 from kaa.environments.registry import conda_environments_file, unregister
 from kaa.environments.writer import sole_writer
 from kaa.kernels.specs import kernelspec_directory, remove_kernelspec
-from kaa.model.errors import UnsupportedError
+from kaa.store.disk import check_writable
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import delete, detach
-from kaa.workflows.inspect import find_environment
+from kaa.workflows.inspect import find_environment, not_ours
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ def remove_environment(
     found = find_environment(layout, name, prefix)
     info = read_info(found)
     if info.generation is None:
-        raise UnsupportedError(
-            f"{found.path} was not made by kaa",
+        raise not_ours(
+            found,
             cause="it is no link to a generation",
             hint="remove it with the program that made it",
         )
+    check_writable(found.generations)
     with sole_writer(found, command), at_work(layout):
         info = read_info(find_environment(layout, None, found.path))  # as whoever was there left it
         take_away(found, layout)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from kaa.environments.activation import activated
 from kaa.environments.launch import execute, program_arguments
-from kaa.model.errors import EnvironmentNotFoundError
-from kaa.workflows.inspect import find_environment
+from kaa.environments.prefix import carried_path, read_manifest
+from kaa.model.errors import ProgramNotFoundError
+from kaa.workflows.inspect import check_there, find_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +34,17 @@ def run_program(
     :class:`~kaa.model.errors.ProgramNotFoundError`.
     """
     found = find_environment(layout, name, prefix)
+    check_there(found)
     generation = found.current
-    if not generation.is_dir():
-        raise EnvironmentNotFoundError(
-            f"the environment {found.name!r} is broken",
-            cause=f"its generation {generation} is missing",
-            hint=f"remove it (`kaa env remove -p {found.path}`) and create it again",
-        )
     environ = activated(found.path, generation, os.environ)
     command = program_arguments(list(arguments), found.path, generation, environ)
-    return execute(command, environ, cwd)
+    try:
+        return execute(command, environ, cwd)
+    except ProgramNotFoundError as error:
+        before = carried_path(found, read_manifest(generation))
+        if before != found.path:
+            error.hint = (
+                f"the environment was moved here by hand from {before}, which its programs name: "
+                "move it back, or make a copy that works with `kaa clone`"
+            )
+        raise
