@@ -31,6 +31,9 @@ app = lazy_group(
         "tree": Entry("kaa.cli.tree:tree", "Show what the packages of an environment need."),
         "repoquery": Entry("kaa.cli.repoquery:repoquery", "Ask who needs whom, in mamba's words."),
         "verify": Entry("kaa.cli.verify:verify", "Look for damage in environments and packages."),
+        "repair": Entry(
+            "kaa.cli.repair:repair", "Mend what is damaged in environments and packages."
+        ),
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),

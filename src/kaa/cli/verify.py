@@ -80,7 +80,7 @@ def verification_text(result: Verification, *, verbose: bool) -> Iterator[str]:
         total = f"{len(result.damaged)} of {result.entries}"
         yield f"The package cache is damaged: {total} packages"
         findings = [(each.entry, finding) for each in result.damaged for finding in each.findings]
-        yield from _rows(findings, verbose=verbose)
+        yield from finding_rows(findings, verbose=verbose)
     elif result.entries:
         yield f"The package cache: {_count(result.entries, 'package')} looked at, sound."
     if not result.sound:
@@ -105,7 +105,7 @@ def _environment_text(report: EnvironmentReport, *, verbose: bool) -> Iterator[s
     if report.damage:
         yield printable(f"{report.name} is damaged ({size}):")
         findings = [(each.package or "", each) for each in report.damage]
-        yield from _rows(findings, verbose=verbose)
+        yield from finding_rows(findings, verbose=verbose)
     else:
         yield printable(f"{report.name}: {size}, sound.")
     if report.distributions:
@@ -115,7 +115,9 @@ def _environment_text(report: EnvironmentReport, *, verbose: bool) -> Iterator[s
         yield printable(f"  installed by another program (pip?): {names}{rest}")
     if report.notes:
         if verbose:
-            yield from _rows([(each.package or "", each) for each in report.notes], verbose=True)
+            yield from finding_rows(
+                [(each.package or "", each) for each in report.notes], verbose=True
+            )
         else:
             counts: dict[str, int] = {}
             for each in report.notes:
@@ -127,7 +129,8 @@ def _environment_text(report: EnvironmentReport, *, verbose: bool) -> Iterator[s
         yield printable(f"  {_count(report.unowned.files, 'file')} of no package, in {places}")
 
 
-def _rows(findings: Sequence[tuple[str, Finding]], *, verbose: bool) -> Iterator[str]:
+def finding_rows(findings: Sequence[tuple[str, Finding]], *, verbose: bool) -> Iterator[str]:
+    """Give a line for each finding: what, whose (the text beside it), where; not too many."""
     from kaa.cli.text import aligned, printable
 
     shown = findings if verbose else findings[:_SHOWN]

@@ -63,7 +63,9 @@ class Prefix:
 
     def next_number(self) -> int:
         """Return the number of the generation that is going to be built."""
-        return max((number for number, _ in self.numbers()), default=0) + 1
+        # The current one may be missing from the disk.
+        known = [self.current_number or 0, *(number for number, _ in self.numbers())]
+        return max(known) + 1
 
     def numbers(self) -> list[tuple[int, Path]]:
         """Return the generations that there were, in order: number and directory.

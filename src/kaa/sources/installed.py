@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,11 @@ def installed_file(record: RepoDataRecord) -> IndexFile:
     """Return the file of an index that an installed package was made of."""
     assert record.sha256 is not None  # every record of ours has one
     filename = record.url.rpartition("/")[2]
-    # Of what was built from source the record's hash is not the file's.
-    hashes = {"sha256": record.sha256.hex()} if filename.endswith(".whl") else {}
+    # Of what was built from source the record's hash is not the file's, and of what no index gives
+    # one for it stands for the URL.
+    sha256 = record.sha256.hex()
+    own = filename.endswith(".whl") and sha256 != hashlib.sha256(record.url.encode()).hexdigest()
+    hashes = {"sha256": sha256} if own else {}
     return IndexFile(filename, record.url, hashes, record.size)
 
 

@@ -152,7 +152,7 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
     store and the disk.
     """
     prefix, source, solution = copying.prefix, copying.source, copying.solution
-    await bring(solution, layout, copying.supply, progress, copying.sources)
+    mended = await bring(solution, layout, copying.supply, progress, copying.sources)
 
     def commit(staging: Path) -> None:
         if copying.rename:
@@ -168,6 +168,7 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
         old=source.current,
         left=carried_path(source, read_manifest(source.current)),
         commit=commit,
+        mended=mended,
     )
     try:
         if copying.rename:

@@ -57,9 +57,16 @@ async def reinstall(
 
     async with open_supply(layout, options, progress, prefix=current.path) as supply:
         solution = await solution_of(records_of_lock(lock), supply)
-        await bring(solution, layout, supply, progress, supply.sources(()))
+        mended = await bring(solution, layout, supply, progress, supply.sources(()))
         await link_generation(
-            solution, requested, prefix, layout, progress, old=current.path, commit=commit
+            solution,
+            requested,
+            prefix,
+            layout,
+            progress,
+            old=current.path,
+            commit=commit,
+            mended=mended,
         )
     announce(prefix, layout)
     return read_info(prefix)
