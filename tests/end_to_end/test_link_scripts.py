@@ -90,6 +90,22 @@ def test_the_settings_can_allow_them_once_and_for_all(forge: Forge) -> None:
     assert refused.code == 2 and "one of never and allow" in refused.err
 
 
+def test_a_removed_package_clears_up_after_itself(forge: Forge) -> None:
+    forge.add("1.0", post_link=POST, pre_unlink='rm "$PREFIX/share/ran"\n')
+    forge.channel.add(build_conda_package(forge.made, "other", noarch="generic"))
+    assert forge.kaa("create", "demo", "other", "-y", ALLOW).code == 0
+    assert ran() == ["1.0"]
+    told = kaa("remove", "-n", "den", "demo", "--dry-run")
+    assert f"not going to run without {ALLOW}: pre-unlink of demo" in told.out
+    removed = kaa("remove", "-n", "den", "demo", "-y", ALLOW)
+    assert removed.code == 0, removed.err
+    assert ran() == []
+    # Going back runs nothing: what the scripts made is in the generation.
+    assert kaa("undo", "-n", "den", "-y").code == 0
+    assert (root() / "envs" / "den" / "share" / "demo.txt").exists()
+    assert ran() == ["1.0"]
+
+
 def test_a_script_that_fails_leaves_the_environment_as_it_was(forge: Forge) -> None:
     forge.add("1.0")
     assert forge.kaa("create", "demo", "-y").code == 0
