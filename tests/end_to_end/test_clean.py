@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from end_to_end.machine import KAA, home, kaa, kernels, listed, names, root, unfinished
+from end_to_end.machine import (
+    KAA,
+    MINOR,
+    PYTHON,
+    home,
+    kaa,
+    kernels,
+    listed,
+    names,
+    root,
+    unfinished,
+)
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -406,3 +417,53 @@ def test_where_there_is_nothing() -> None:
     assert answer.code == 0, answer.err
     assert "There is nothing to remove." in answer.out
     assert not root().exists()
+
+
+def test_what_is_compiled_goes_with_its_package(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAA_COMPILE", "1")
+    assert kaa("create", "-n", "demo", PYTHON, "bear", "-y").code == 0
+    layer = root() / "pkgs" / ".compiled" / f"cp{MINOR.replace('.', '')}"
+    until = time.monotonic() + 60
+    while len(list(layer.glob("[!.]*.lock"))) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    monkeypatch.setenv("KAA_COMPILE", "0")
+    assert kaa("create", "-n", "second", PYTHON, "bear", "-y").code == 0
+    # A layer for another Python, as if the environments with it were gone.
+    other = layer.with_name("cp399")
+    shutil.copytree(layer, other, copy_function=os.link)
+    answer = cleaned()
+    assert {name.split("-")[0] for name in of_kind(answer, "packages")} == {"bear", "fur"}
+    assert all("(cp399)" in name for name in of_kind(answer, "packages"))
+    assert not list(other.glob("[!.]*")) and len(list(layer.glob("[!.]*.lock"))) == 2
+    for name in ("demo", "second"):
+        assert kaa("env", "remove", "-n", name, "-y").code == 0
+    (layer / ".kaa-of-nobody").mkdir()
+    before = disk()
+    answer = cleaned()
+    assert of_kind(answer, "unfinished") == [".kaa-of-nobody"]
+    assert before - disk() == answer["freed"] == answer["size"]
+    assert list(layer.glob("[!.]*")) == [] and entries() == [".compiled"]
+
+
+def test_a_cache_of_several_roots(
+    demo: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = home() / ".config" / "kaa" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'pkgs-dirs = ["{tmp_path / "shared"}"]\n')
+    first = root()
+    assert kaa("env", "remove", "-n", "demo", "-y").code == 0
+    assert kaa("create", "-n", "one", "bear", "-y").code == 0
+    monkeypatch.setenv("KAA_ROOT", str(tmp_path / "another root"))
+    assert kaa("create", "-n", "two", "fur", "-y").code == 0
+    kept = sorted(path.name for path in (tmp_path / "shared" / "kaa").glob("bear-*"))
+    # Every environment is on conda's list, whichever root it is of.
+    assert of_kind(cleaned("--packages"), "packages") == []
+    monkeypatch.setenv("KAA_ROOT", str(first))
+    assert kaa("env", "remove", "-n", "one", "-y").code == 0
+    assert [name.split("-")[0] for name in of_kind(cleaned("--packages"), "packages")] == ["bear"]
+    assert len(kept) == 2 and not list((tmp_path / "shared" / "kaa").glob("bear-*"))
+    assert list((tmp_path / "shared" / "kaa").glob("fur-*"))

@@ -19,6 +19,7 @@ from kaa.environments.retention import superfluous
 from kaa.kernels.dead import dead_foreign_kernelspecs, dead_kernelspecs
 from kaa.kernels.overlay import overlay_prefix
 from kaa.model.cleaning import CleanPlan, Item, Kind
+from kaa.store.bytecode import unfinished_in_layers
 from kaa.store.eviction import cached_packages
 from kaa.transaction.leftovers import find_leftovers
 
@@ -65,14 +66,15 @@ def clean_plan(layout: Layout, request: CleanRequest, progress: Progress) -> Cle
             notes += kept
     gone = {each.item.path for each in found if each.item.kind is Kind.GENERATION}
     if Kind.OVERLAY in kinds:
-        found += [_overlay(prefix) for prefix in unused_overlays(layout, gone)]
+        overlays = unused_overlays(layout, gone)
+        found += map(_overlay, overlays)
+        gone |= {each.path for prefix in overlays for each in read_history(prefix)}
     if Kind.KERNEL in kinds:
         found += map(_of_item, _kernels())
         notes += _foreign_kernels()
     if Kind.LISTING in kinds:
         found += [_Found(_listing(path), ()) for path in dead_lines(layout)]
     if Kind.PACKAGE in kinds:
-        gone |= {path for each in found if each.item.kind is Kind.OVERLAY for path in _tops(each)}
         found += _packages(layout, gone, everything=request.force_packages)
     if Kind.INDEX in kinds or Kind.CACHE in kinds:
         found += map(_of_item, _caches(layout, kinds))
@@ -138,7 +140,8 @@ def dead_lines(layout: Layout) -> list[Path]:
 
 def unfinished(layout: Layout) -> Iterator[Item]:
     """Give what killed processes have left, if nobody is at work."""
-    for path in dict.fromkeys(find_leftovers(layout, *own_prefixes(layout))):
+    found = (*find_leftovers(layout, *own_prefixes(layout)), *unfinished_in_layers(layout))
+    for path in dict.fromkeys(found):
         yield Item(Kind.UNFINISHED, path.name, path, "its process is gone")
 
 
@@ -163,12 +166,6 @@ def _of_item(item: Item) -> _Found:
     return _Found(item, (os.fspath(item.path),), shared=True)
 
 
-def _tops(found: _Found) -> list[Path]:
-    from pathlib import Path
-
-    return [Path(top) for top in found.tops]
-
-
 def _generation(prefix: Prefix, generation: Generation) -> Item:
     return Item(
         Kind.GENERATION,
@@ -182,8 +179,7 @@ def _generation(prefix: Prefix, generation: Generation) -> Item:
 
 def _overlay(prefix: Prefix) -> _Found:
     item = Item(Kind.OVERLAY, prefix.name, prefix.path, "no environment has this Python")
-    generations = [os.fspath(each.path) for each in read_history(prefix) if each.on_disk]
-    return _Found(item, (os.fspath(prefix.path), *generations), shared=True)
+    return _Found(item, (os.fspath(prefix.path), os.fspath(prefix.generations)), shared=True)
 
 
 def _kernels() -> Iterator[Item]:

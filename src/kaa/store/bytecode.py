@@ -148,6 +148,16 @@ def clear_unfinished(layout: Layout) -> None:
             _clear_unfinished(layout)
 
 
+def unfinished_in_layers(layout: Layout) -> list[Path]:
+    """Return what a killed process has left in layers; none while one is at work there."""
+    if not (layout.packages / _LAYERS).is_dir():
+        return []
+    with contextlib.suppress(OSError), compiling(layout, wait=False) as alone:
+        if alone:
+            return list((layout.packages / _LAYERS).glob(f"*/{STAGING}*"))
+    return []
+
+
 def clear_orphans(layout: Layout) -> None:
     """Remove the entries of layers that do not count any more, their base being gone or another.
 

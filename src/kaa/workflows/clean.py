@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.doctor.cleaning import (
@@ -20,7 +21,7 @@ from kaa.environments.registry import unregister
 from kaa.environments.writer import writer_if_free
 from kaa.kernels.dead import dead_kernelspecs
 from kaa.model.cleaning import Cleaned, CleanPlan, CleanRequest, Item, Kind
-from kaa.model.errors import KaaError
+from kaa.model.errors import KaaError, StoreError
 from kaa.model.progress import Phase
 from kaa.store.deletion import delete_counted
 from kaa.store.disk import disk_error
@@ -45,15 +46,20 @@ _UNDISTURBED = (Kind.UNFINISHED, Kind.OVERLAY, Kind.PACKAGE, Kind.INDEX, Kind.CA
 def plan_clean(layout: Layout, request: CleanRequest, progress: Progress) -> CleanPlan:
     """Return what can go, and what that frees. Nothing is changed.
 
-    What belongs to processes that are at work is told by locks, so that with ``UNFINISHED`` among
-    the kinds the lock files have to be writable: :class:`~kaa.model.errors.StoreError`.
+    What is unfinished is left out while another process is at work, and where lock files cannot
+    be written, so that nobody knows.
     """
-    if Kind.UNFINISHED in request.kinds and layout.root.is_dir():
-        with alone(layout) as undisturbed:
-            pass
-        if not undisturbed:
-            return clean_plan(layout, _without(request, Kind.UNFINISHED), progress)
+    if Kind.UNFINISHED in request.kinds and layout.root.is_dir() and not _undisturbed_now(layout):
+        request = replace(request, kinds=request.kinds - {Kind.UNFINISHED})
     return clean_plan(layout, request, progress)
+
+
+def _undisturbed_now(layout: Layout) -> bool:
+    try:
+        with alone(layout) as undisturbed:
+            return undisturbed
+    except StoreError:
+        return False
 
 
 def carry_out_clean(
@@ -223,9 +229,3 @@ class _Leavers:
                     path = next(p for p in package.paths if p.parent.name in layers)
                 self._found[path] = (package.name, layers, base)
         return self._found
-
-
-def _without(request: CleanRequest, kind: Kind) -> CleanRequest:
-    from dataclasses import replace
-
-    return replace(request, kinds=request.kinds - {kind})
