@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import change_rows
 import command_rows
 import creation_rows
 import explanation_rows
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 GROUPS = (
     *creation_rows.GROUPS,
+    *change_rows.GROUPS,
     *command_rows.GROUPS,
     *solve_rows.GROUPS,
     *index_rows.GROUPS,

@@ -20,6 +20,7 @@ class Unit(Enum):
     RATIO = "ratio"
     EXCESS = "seconds over"
     MEMORY = "bytes"
+    TIME = "seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Row:
             return max(sample.memory for sample in ours)
         if self.unit is Unit.EXCESS:
             return median(ours) - median(theirs)
+        if self.unit is Unit.TIME:
+            return median(ours)
         return median(ours) / median(theirs)
 
     def is_met(self, contest: Mapping[str, Samples]) -> bool:
@@ -51,6 +54,8 @@ class Row:
         """Return a value or the limit as the table shows it."""
         if self.unit is Unit.MEMORY:
             return _megabytes(value)
+        if self.unit is Unit.TIME:
+            return f"{value * 1000:.0f} ms"
         return f"{value:.2f}" if self.unit is Unit.RATIO else f"{value * 1000:+.0f} ms"
 
 
@@ -79,7 +84,7 @@ def table(results: Results) -> str:
         "against",
         "its time",
         "CPU time",
-        "ratio or excess",
+        "ratio, excess or time",
         "to reach",
         "result",
     )

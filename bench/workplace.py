@@ -55,7 +55,7 @@ class Workplace:
 
     def kaa_command(self, kaa_root: str, *arguments: str) -> Command:
         """Return kaa at work below the root directory ``kaa_root``."""
-        environ = self._environ() | {"KAA_ROOT": str(self.root / kaa_root)}
+        environ = self._environ() | {"KAA_ROOT": str(self.root / kaa_root), "KAA_COMPILE": "0"}
         return Command((*self.kaa, *arguments), environ)
 
     def kaa_create(self, kaa_root: str, name: str) -> Command:

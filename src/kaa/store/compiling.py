@@ -103,11 +103,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def _give_way() -> None:
     """Take only what of the processor nobody else wants."""
+    # Not even less (SCHED_IDLE): it could be left waiting for ever while it holds a lock.
     if hasattr(os, "nice"):
         os.nice(19)
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 if __name__ == "__main__":

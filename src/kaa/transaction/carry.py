@@ -28,11 +28,11 @@ Whatever is not carried is still in the old generation, and is told.
 Most files are names of one and the same file of the package cache in both generations, and there
 is nothing to do for those. The two are walked side by side for that reason, and the numbers that
 directories list are compared: no file is asked for, and who owns a path is found out only for the
-few that are not the same.
+few that are not the same. What need not even be listed is told in :mod:`.compared`.
 """
 
 # Paths are plain texts here, as in kaa.transaction.copying and for its reason.
-# ruff: noqa: PTH101, PTH102, PTH105, PTH108, PTH112, PTH113, PTH114, PTH115, PTH116, PTH123, PTH211
+# ruff: noqa: PTH101, PTH102, PTH105, PTH108, PTH112, PTH113, PTH114, PTH116
 
 from __future__ import annotations
 
@@ -55,11 +55,19 @@ from kaa.environments.records import known_files, read_files
 from kaa.environments.sealed import SEAL
 from kaa.store.disk import writing
 from kaa.transaction.carried import BESIDE, Carried, Kept
-from kaa.transaction.comparison import Owners, not_shared
+from kaa.transaction.compared import (
+    COMPARED,
+    Comparison,
+    changed_at,
+    compare_with_new,
+    compare_with_past,
+)
+from kaa.transaction.comparison import Owners, not_shared, source_of
 from kaa.transaction.copying import (
-    clone,
+    copy_file,
     copy_properties,
     differ,
+    link,
     reading,
     relocation,
     same_content,
@@ -73,11 +81,9 @@ if TYPE_CHECKING:
     from kaa.environments.records import PackageFiles
 
 _PROGRAMS = frozenset({"bin", "Scripts", "etc", "lib", "Lib", "share", "conda-meta"})
-_LONGEST_TEXT = 2**20
-"""Bytes up to which a file is looked through for the path of the generation."""
 PART = ".kaa-part"
 """The name in a generation of a file that is not whole yet."""
-_OWN = frozenset({MANIFEST.as_posix(), LOCK.as_posix(), SEAL})
+_OWN = frozenset({*(path.as_posix() for path in (MANIFEST, LOCK, COMPARED)), SEAL})
 
 
 def carry_over(
@@ -109,6 +115,8 @@ def carry_over(
         )
         work.carry_directory("", is_there=True)
         work.finish()
+        if not existing:
+            work.comparison.write()
     return Carried(work.files, {reason: tuple(names) for reason, names in work.kept.items()})
 
 
@@ -125,6 +133,7 @@ class _Work:
     """The names of the packages that did not change."""
     relocate: Callable[[bytes], bytes]
     halted: Callable[[], bool]
+    comparison: Comparison
     moved: bool = False
     """Whether the files of packages differ because the prefix in them does."""
     existing: bool = False
@@ -144,7 +153,10 @@ class _Work:
 
         ``is_there`` says whether the next generation has a directory of this path.
         """
+        if is_there and self._carry_known(directory):
+            return
         source = _join(self.old, directory)
+        when = changed_at(self.old, directory)
         with reading(source), os.scandir(source) as scan:
             entries = list(scan)
         there: dict[str, os.DirEntry[str]] = {}
@@ -153,7 +165,10 @@ class _Work:
                 there = {entry.name: entry for entry in scan}
         elif not entries and not self._had_files(directory):
             self._make(directory)
-        for entry in not_shared(entries, there):
+        rest = not_shared(entries, there)
+        if is_there:
+            self.comparison.note(directory, when, entries, there, rest)
+        for entry in rest:
             if self.halted():
                 return
             path = f"{directory}/{entry.name}" if directory else entry.name
@@ -166,6 +181,18 @@ class _Work:
                 self.carry_directory(path, is_there=twin is not None)
             else:  # through a link of a package's it would end up somewhere else
                 self.keep(Kept.COVERED, f"{path}/")
+
+    def _carry_known(self, directory: str) -> bool:
+        """Carry what is below a directory that need not be listed; say whether it is one."""
+        below = self.comparison.below(directory)
+        for name in below or ():
+            path = f"{directory}/{name}" if directory else name
+            if self.halted() or path in self.left or self._carry_known(path):
+                continue
+            source, target = f"{self.old}/{path}", f"{self.staging}/{path}"
+            if os.path.isdir(source) and not os.path.islink(source):
+                self.carry_directory(path, is_there=os.path.isdir(target))
+        return below is not None
 
     def finish(self) -> None:
         """Give the new directories what the old ones had, now that nothing is added any more."""
@@ -183,7 +210,7 @@ class _Work:
         if is_there and not self._differs(path, status):
             return
         owner = self.before.get(path)
-        source = _source_of(path)
+        source = source_of(path)
         if source is not None:
             self._carry_bytecode(path, status, source)
         elif owner is None:
@@ -243,8 +270,9 @@ class _Work:
         whole = self.existing or os.path.lexists(target)
         part = f"{self.staging}/{PART}" if whole else target
         try:
-            if not (part == target and path.endswith(".pyc") and _link(source, target)):
-                self._write(path, source, part, status)
+            if not (part == target and path.endswith(".pyc") and link(source, target)):
+                program = path.partition("/")[0] in _PROGRAMS
+                copy_file(source, status, part, self.relocate if program else None, self.relocate)
         except FileNotFoundError:  # a running program has deleted it
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(part)
@@ -252,23 +280,6 @@ class _Work:
         if part != target:
             os.replace(part, target)
         self.files += 1
-
-    def _write(self, path: str, source: str, target: str, status: os.stat_result) -> None:
-        if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.fsdecode(self.relocate(os.fsencode(os.readlink(source)))), target)
-        else:
-            with reading(source):
-                self._write_content(path, source, target, status)
-        copy_properties(source, status, target)
-
-    def _write_content(self, path: str, source: str, target: str, status: os.stat_result) -> None:
-        if status.st_size <= _LONGEST_TEXT and path.partition("/")[0] in _PROGRAMS:
-            with open(source, "rb") as stream:
-                content = stream.read()
-            with open(target, "wb") as stream:
-                stream.write(content if b"\0" in content else self.relocate(content))
-        else:
-            clone(source, target)
 
     def _make(self, directory: str) -> None:
         """Make a directory and those above it; none of them is a link."""
@@ -336,15 +347,22 @@ def _prepare(
         (staging / PART).unlink(missing_ok=True)
         coming = {each.name: each for each in foreign if each not in gone}
         _make_way(staging, foreign_distributions(staging, after), coming)
+    names_of_both = (os.fspath(old), os.fspath(staging))
+    if repair or mended or other not in (None, stable):
+        comparison = Comparison(*names_of_both)
+    elif existing:
+        comparison = compare_with_past(*names_of_both)
+    else:
+        comparison = compare_with_new(*names_of_both, before, after)
     work = _Work(
-        os.fspath(old),
-        os.fspath(staging),
+        *names_of_both,
         Owners(before),
         Owners(after),
         frozenset(left),
         frozenset(package.name for package in after if _identity(package) in identities),
         relocation((old, other or stable), stable),
         halted,
+        comparison,
         moved=other is not None and other != stable,
         existing=existing,
         mended=frozenset(package.name for package in after) if repair else mended,
@@ -375,25 +393,6 @@ def _join(root: str, directory: str) -> str:
     return f"{root}/{directory}" if directory else root
 
 
-def _link(source: str, target: str) -> bool:
-    """Give a file a second name, where the system lets us; say whether it did."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return False
-    return True
-
-
 def _is_written_anew(path: str) -> bool:
     directory, _, name = path.rpartition("/")
     return path in _OWN or (directory == "conda-meta" and name.endswith(".json"))
-
-
-def _source_of(path: str) -> str | None:
-    """Return the module whose bytecode (PEP 3147) the path is; None for everything else."""
-    directory, _, name = path.rpartition("/")
-    if not name.endswith(".pyc") or not directory.endswith("__pycache__"):
-        return None
-    return f"{directory[: -len('__pycache__')]}{name.split('.', 1)[0]}.py"

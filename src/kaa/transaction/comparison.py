@@ -55,6 +55,14 @@ def _is_same(
         return False  # a running program has deleted it
 
 
+def source_of(path: str) -> str | None:
+    """Return the module whose bytecode (PEP 3147) the path is; None for everything else."""
+    directory, _, name = path.rpartition("/")
+    if not name.endswith(".pyc") or not directory.endswith("__pycache__"):
+        return None
+    return f"{directory[: -len('__pycache__')]}{name.split('.', 1)[0]}.py"
+
+
 class Owners:
     """Says whose a path is; what is needed for that is made when the first one asks."""
 

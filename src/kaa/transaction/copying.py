@@ -4,7 +4,7 @@ Paths are plain texts here: for the tens of thousands of files of an environment
 take longer than the system does.
 """
 
-# ruff: noqa: PTH101, PTH115, PTH116, PTH123
+# ruff: noqa: PTH101, PTH115, PTH116, PTH123, PTH211
 from __future__ import annotations
 
 import contextlib
@@ -24,8 +24,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+_LONGEST_TEXT = 2**20
+"""Bytes up to which a file is looked through for paths."""
 _FICLONE = 0x40049409
 """ioctl_ficlone(2): works on btrfs, xfs and others; elsewhere it fails."""
+
+
+def link(source: str, target: str) -> bool:
+    """Give a file a second name, where the system lets us; say whether it did."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def copy_file(
+    source: str,
+    status: os.stat_result,
+    target: str,
+    in_text: Callable[[bytes], bytes] | None,
+    in_link: Callable[[bytes], bytes],
+) -> None:
+    """Copy a file or a link, with all its properties; ``status`` is that of ``source``.
+
+    ``in_link`` replaces paths in where a link leads to, ``in_text``, if given, those in a text.
+    """
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.fsdecode(in_link(os.fsencode(os.readlink(source)))), target)
+    else:
+        with reading(source):
+            if in_text is not None and status.st_size <= _LONGEST_TEXT:
+                with open(source, "rb") as stream:
+                    content = stream.read()
+                with open(target, "wb") as stream:
+                    stream.write(content if b"\0" in content else in_text(content))
+            else:
+                clone(source, target)
+    copy_properties(source, status, target)
 
 
 def clone(source: str, target: str) -> None:

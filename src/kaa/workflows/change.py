@@ -184,21 +184,32 @@ async def carry_out_change(
     return read_info(prefix)
 
 
-def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Current:
-    """Return what an environment is, for who is going to change it.
+def changeable(layout: Layout, name: str | None, prefix: Path | None) -> Prefix:
+    """Return an environment that can be changed, as far as can be told without its records.
 
     Raises :class:`UnsupportedError` for one that another program made, and the classes of
-    :class:`~kaa.model.errors.EnvironmentStateError` for what is not there, moved or damaged.
+    :class:`~kaa.model.errors.EnvironmentStateError` for what is not there, or moved.
     """
     found = find_environment(layout, name, prefix)
-    number, generation = found.current_number, found.current
-    if number is None:
+    if found.current_number is None:
         raise not_ours(
             found,
             cause="it is no link to a generation, which alone can be changed as a whole",
             hint="change it with the program that made it, or create one with `kaa create`",
         )
     check_there(found)
+    return found
+
+
+def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Current:
+    """Return what an environment is, for who is going to change it.
+
+    Raises :class:`UnsupportedError` for one that another program made, and the classes of
+    :class:`~kaa.model.errors.EnvironmentStateError` for what is not there, moved or damaged.
+    """
+    found = changeable(layout, name, prefix)
+    number, generation = found.current_number, found.current
+    assert number is not None
     records = read_records(generation)
     manifest = read_manifest(generation)
     return Current(
@@ -214,7 +225,7 @@ def read_current(layout: Layout, name: str | None, prefix: Path | None) -> Curre
 @asynccontextmanager
 async def sole_current(request: ChangeRequest, layout: Layout) -> AsyncIterator[Current]:
     """Give the environment as it is once nobody else changes it, which stays so for the block."""
-    found = read_current(layout, request.name, request.prefix).prefix
+    found = changeable(layout, request.name, request.prefix)
     check_writable(found.generations)
     async with AsyncExitStack() as stack:
         if not request.dry_run:
