@@ -5,14 +5,13 @@ rattler could read them, but importing it takes longer than all that is done her
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kaa.environments.conditions import holds
+from kaa.environments.heads import read_heads
 from kaa.environments.prefix import read_manifest
 from kaa.model.graph import Dependency, DependencyGraph, Node, Vertex, parse_dependency
 from kaa.model.package import source_of_channel
@@ -46,39 +45,6 @@ def read_graph(generation: Path, *, foreign: bool = False) -> DependencyGraph:
 
         nodes += foreign_nodes(generation, nodes)
     return DependencyGraph(nodes)
-
-
-def read_heads(generation: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a generation without their files; damaged ones are passed over."""
-    folder = generation / "conda-meta"
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))  # noqa: PTH208
-    except OSError:
-        return
-    for name in names:
-        try:
-            text = (folder / name).read_text(encoding="utf-8")
-            record = _head(text) or json.loads(text)
-        except (OSError, ValueError):
-            continue  # `verify` is the command that looks for damage
-        if isinstance(record, dict):
-            yield record
-
-
-def _head(text: str) -> dict[str, Any] | None:
-    """Return a record without its files, which are nine tenths of it and come last.
-
-    None when another program than rattler has written it, in an order of its own. No text in
-    JSON can have a line feed in it, so that the key cannot be anything else.
-    """
-    before, found, _ = text.partition('\n  "files": [')
-    if not found:
-        return None
-    try:
-        record = json.loads(before.rstrip().removesuffix(",") + "}")
-    except ValueError:
-        return None
-    return record if "name" in record and "requested_specs" in record else None
 
 
 def _node(record: dict[str, Any]) -> Node:

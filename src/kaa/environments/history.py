@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kaa.environments.graph import read_heads
+from kaa.environments.heads import read_heads
 from kaa.environments.prefix import (
     MANIFEST,
     OWN,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import State, append_history
-from kaa.environments.graph import read_heads
+from kaa.environments.heads import read_heads
 from kaa.environments.history import LOCK, write_lock, write_lock_file
 from kaa.environments.prefix import (
     MANIFEST,

@@ -13,7 +13,6 @@ from kaa.model.errors import StoreError
 from kaa.model.progress import Phase
 from kaa.store.disk import disk_error_in, writing
 from kaa.store.locks import at_work
-from kaa.transaction.cached import linked_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -69,6 +68,8 @@ async def link_packages(
     """
     import rattler
     from rattler.exceptions import InstallerError
+
+    from kaa.transaction.cached import linked_from
 
     progress.expect(Phase.LINK, len(records))
     cache = rattler.PackageCache.new_layered(
