@@ -57,7 +57,7 @@ class Place:
             **kept,
             "HOME": str(home),
             "KAA_ROOT": str(directory / "kaa"),
-            "KAA_COMPILE_BYTECODE": "false",  # in the background, while trees are compared
+            "KAA_COMPILE": "false",  # in the background, while trees are compared
             "KAA_NAME_MAPPING": "none",
             "JUPYTER_DATA_DIR": str(home / "jupyter"),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),

@@ -51,7 +51,7 @@ def done(answer: Answer) -> Answer:
 @pytest.fixture(autouse=True)
 def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what is compiled in the background out of trees that are compared."""
-    monkeypatch.setenv("KAA_COMPILE_BYTECODE", "false")
+    monkeypatch.setenv("KAA_COMPILE", "false")
 
 
 def test_what_is_sound_stays(demo: Answer) -> None:
@@ -228,7 +228,7 @@ def test_an_environment_that_was_moved_by_hand(demo: Answer, tmp_path: Path) -> 
 def test_a_link_that_was_moved_away_from_its_generations(demo: Answer) -> None:
     (root() / "envs/demo").rename(root() / "envs/trial")
     answer = kaa("repair", "-n", "trial", "-y")
-    assert answer.code == 2
+    assert answer.code == 3
     assert "mv " in answer.err
 
 
@@ -258,6 +258,17 @@ def test_install_does_not_link_what_is_damaged(demo: Answer) -> None:
     assert "is damaged in the package cache, and fetched again" in answer.err
     assert module("demo", "bear/__init__.py").read_bytes() == good
     done(kaa("verify", "--all"))
+
+
+def test_fix_mends_before_it_changes(demo: Answer) -> None:
+    (record,) = generation().glob("conda-meta/bear-*.json")
+    record.write_text("{")
+    answer = done(kaa("install", "-n", "demo", "ipykernel", "-y", "--fix"))
+    assert "Mended demo; it is at generation 2 now." in answer.out
+    assert "Changed demo; it is at generation 3 now." in answer.out
+    done(kaa("verify", "-n", "demo"))
+    answer = done(kaa("remove", "-n", "demo", "ipykernel", "-y", "--fix", "--json"))
+    assert answer.json["success"]
 
 
 def test_a_kernelspec_that_is_broken_is_written_anew(demo: Answer) -> None:

@@ -39,6 +39,10 @@ async def change_environment(
     from kaa.workflows.change import carry_out_change
 
     layout = this_layout()
+    if invocation.fix:
+        from kaa.cli.repair import mend_first
+
+        await mend_first(request.name, request.prefix, request.options.offline, invocation)
     async with AsyncExitStack() as stack:
         with display(invocation) as progress:
             change = await stack.enter_async_context(prepare(request, layout, progress))

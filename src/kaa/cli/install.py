@@ -9,6 +9,7 @@ import click
 from kaa.cli.options import (
     dry_run_option,
     environment_options,
+    fix_option,
     json_option,
     one_of_or_active,
     pass_invocation,
@@ -38,6 +39,7 @@ Examples:
 @click.argument("specs", metavar="SPEC...", nargs=-1)
 @yes_option
 @dry_run_option
+@fix_option
 @json_option
 @quiet_option
 @verbose_option

@@ -10,7 +10,8 @@ class Invocation:
     """The options that every command shares, filled in while the command line is parsed.
 
     ``arguments`` are those after the program's name; ``json`` says that the answer is one JSON
-    object on standard output, an error included; ``verbosity`` is how often ``-v`` was given.
+    object on standard output, an error included; ``verbosity`` is how often ``-v`` was given;
+    ``fix`` says that what is damaged is to be mended before it is changed.
     """
 
     arguments: tuple[str, ...] = ()
@@ -19,6 +20,7 @@ class Invocation:
     verbosity: int = 0
     yes: bool = False
     dry_run: bool = False
+    fix: bool = False
 
     @property
     def command(self) -> str:

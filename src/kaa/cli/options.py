@@ -55,6 +55,7 @@ json_option = _flag("json", "--json", text="Print one JSON object instead of tex
 quiet_option = _flag("quiet", "-q", "--quiet", text="Print nothing but errors.")
 yes_option = _flag("yes", "-y", "--yes", text="Do not ask.")
 dry_run_option = _flag("dry_run", "--dry-run", text="Show the plan and change nothing.")
+fix_option = _flag("fix", "--fix", text="Mend the environment first, as `kaa repair` does.")
 verbose_option = click.option(
     "-v",
     "--verbose",

@@ -10,6 +10,7 @@ from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
     dry_run_option,
     environment_options,
+    fix_option,
     json_option,
     one_of_or_active,
     pass_invocation,
@@ -47,6 +48,7 @@ Examples:
 )
 @yes_option
 @dry_run_option
+@fix_option
 @json_option
 @quiet_option
 @verbose_option

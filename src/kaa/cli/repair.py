@@ -79,13 +79,48 @@ def repair(
         raise click.exceptions.Exit(1)
 
 
+async def mend_first(
+    name: str | None, prefix: Path | None, offline: bool, invocation: Invocation
+) -> None:
+    """Mend an environment before it is changed: the plan is shown, and asked about, on its own."""
+    from kaa.workflows.repair import RepairRequest
+
+    request = RepairRequest(
+        name, prefix, invocation.command, offline=offline, dry_run=invocation.dry_run
+    )
+    repairs, outcome = await _mend(request, invocation)
+    if invocation.speaks and not repairs.nothing_to_do:
+        _say(repairs, outcome, invocation)
+
+
 async def _repair(request: RepairRequest, invocation: Invocation) -> bool:
     """Show the plan, ask, carry it out and answer; say whether nothing is damaged any more."""
+    from kaa.cli.text import write_json
+
+    repairs, outcome = await _mend(request, invocation)
+    if invocation.json:
+        answer = {
+            "plan": {
+                "environments": [each.plan.as_dict() for each in repairs.repairs],
+                "forget": [each.as_dict() for each in repairs.unused],
+            },
+            "mended": [each.as_dict() for each in outcome.mended],
+            "failed": {name: error.as_dict() for name, error in outcome.failed.items()},
+        }
+        success = not outcome.failed
+        write_json({"success": success, "dry_run": invocation.dry_run, **answer})
+    elif invocation.speaks:
+        _say(repairs, outcome, invocation)
+    return not outcome.failed and not any(each.plan.unmended for each in repairs.repairs)
+
+
+async def _mend(request: RepairRequest, invocation: Invocation) -> tuple[Repairs, Outcome]:
+    """Show the plan, ask, and carry it out."""
     from contextlib import AsyncExitStack
 
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
-    from kaa.cli.text import write_json, write_line
+    from kaa.cli.text import write_line
     from kaa.settings.directories import this_layout
     from kaa.workflows.repair import Outcome, carry_out_repair, prepare_repair
 
@@ -102,21 +137,14 @@ async def _repair(request: RepairRequest, invocation: Invocation) -> bool:
                 confirm(invocation, f"Mend {_summary(repairs)}")
             with display(invocation) as progress:
                 outcome = await carry_out_repair(repairs, layout, progress)
-    if invocation.json:
-        answer = {
-            "plan": {
-                "environments": [each.plan.as_dict() for each in repairs.repairs],
-                "forget": [each.as_dict() for each in repairs.unused],
-            },
-            "mended": [each.as_dict() for each in outcome.mended],
-            "failed": {name: error.as_dict() for name, error in outcome.failed.items()},
-        }
-        success = not outcome.failed
-        write_json({"success": success, "dry_run": invocation.dry_run, **answer})
-    elif invocation.speaks:
-        for line in _outcome_text(repairs, outcome, dry_run=invocation.dry_run):
-            write_line(line)
-    return not outcome.failed and not any(each.plan.unmended for each in repairs.repairs)
+    return repairs, outcome
+
+
+def _say(repairs: Repairs, outcome: Outcome, invocation: Invocation) -> None:
+    from kaa.cli.text import write_line
+
+    for line in _outcome_text(repairs, outcome, dry_run=invocation.dry_run):
+        write_line(line)
 
 
 def _summary(repairs: Repairs) -> str:

@@ -11,6 +11,7 @@ import click
 from kaa.cli.options import (
     dry_run_option,
     environment_options,
+    fix_option,
     json_option,
     one_of_or_active,
     pass_invocation,
@@ -49,6 +50,7 @@ Examples:
 @solve_options()
 @yes_option
 @dry_run_option
+@fix_option
 @json_option
 @quiet_option
 @verbose_option

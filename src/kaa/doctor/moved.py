@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.doctor.distributions import interpreter_of
-from kaa.environments.prefix import read_manifest
+from kaa.environments.prefix import carried_path, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +31,13 @@ def moved_from(prefix: Prefix, records: Iterable[Recorded]) -> str | None:
     """
     generation = prefix.current
     manifest = read_manifest(generation)
-    said = None if manifest is None else manifest.prefix
-    if said is None:
-        said = _named_by_scripts(generation, records)
+    if manifest is not None and manifest.prefix is not None:
+        carried = carried_path(prefix, manifest)
+        return str(carried) if carried != prefix.path else None
+    said = _named_by_scripts(generation, records)
     if said is None or _is_same(said, prefix.path) or _is_same(said, generation):
         return None
-    return str(said)
+    return said
 
 
 def _named_by_scripts(generation: Path, records: Iterable[Recorded]) -> str | None:

@@ -7,12 +7,13 @@ others. Whoever changes an environment has to know all of them, and gets an erro
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kaa.environments.prefix import read_manifest
+from kaa.environments.prefix import GENERATIONS, read_manifest
 from kaa.model.errors import EnvironmentStateError
 
 if TYPE_CHECKING:
@@ -162,8 +163,10 @@ def _damaged(generation: Path, damaged: list[tuple[str, str]]) -> EnvironmentSta
     reasons = [f"{name}: {reason}" for name, reason in damaged[:_SHOWN]]
     if len(damaged) > _SHOWN:
         reasons.append(f"and {len(damaged) - _SHOWN} more")
+    kept = generation.parent  # of kaa's environments the stable path is what can be typed
+    stable = kept.parent.parent / kept.name if kept.parent.name == GENERATIONS else generation
     return EnvironmentStateError(
         f"what is installed cannot be read in {generation / 'conda-meta'}",
         cause="\n".join(reasons),
-        hint="`kaa repair` mends them, or --fix added to this command: it takes -n or -p, too",
+        hint=f"`kaa repair -p {shlex.quote(str(stable))}` mends them, or --fix added to this",
     )

@@ -19,7 +19,7 @@ from kaa.environments.prefix import Prefix, read_info
 from kaa.environments.registry import find_prefixes
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, now
-from kaa.model.errors import KaaError, UnsupportedError
+from kaa.model.errors import KaaError
 from kaa.model.options import SolveOptions
 from kaa.model.repair import RepairPlan, Unmended
 from kaa.store.bytecode import clear_orphans, drop_compiled
@@ -32,7 +32,7 @@ from kaa.workflows.bring import bring
 from kaa.workflows.bytecode import compile_later
 from kaa.workflows.direct_again import with_direct
 from kaa.workflows.generation import link_generation
-from kaa.workflows.inspect import find_environment
+from kaa.workflows.inspect import find_environment, not_ours
 from kaa.workflows.installed import solution_of
 from kaa.workflows.recover import recover
 from kaa.workflows.recovered import Recovered, recover_current, renewed
@@ -108,7 +108,7 @@ async def prepare_repair(
 
     The damaged environments have no other writer during the block, unless it is a dry run. Raises
     :class:`~kaa.model.errors.EnvironmentStateError` for an environment of which too little is
-    left, and :class:`UnsupportedError` for one that another program made.
+    left, and :class:`~kaa.model.errors.UnsupportedError` for one that another program made.
     """
     found = await asyncio.to_thread(_look, request, layout, progress)
     damaged = [each for each in found.environments if each.damage or not request.everything]
@@ -117,7 +117,11 @@ async def prepare_repair(
         for report in sorted(damaged, key=lambda each: str(each.prefix)):
             prefix = Prefix(report.prefix)
             if report.generation is None:
-                raise _not_ours(report)
+                raise not_ours(
+                    prefix,
+                    cause="it is no link to a generation, which alone can be rebuilt",
+                    hint="mend it with the program that made it",
+                )
             if not request.dry_run:
                 check_writable(prefix.generations)
                 await stack.enter_async_context(sole_writer_meanwhile(prefix, request.command))
@@ -159,23 +163,6 @@ def _look(request: RepairRequest, layout: Layout, progress: Progress) -> Verific
         return verify_all(layout, progress)
     found = find_environment(layout, request.name, request.prefix)
     return verify(layout, None, found.path, progress)
-
-
-def _not_ours(report: EnvironmentReport) -> UnsupportedError:
-    moved = report.moved_from
-    if moved is not None and Prefix(report.prefix).path.is_symlink():
-        back = shlex.join(["mv", str(report.prefix), moved])
-        again = shlex.join(["kaa", "rename", "-p", moved, report.name])
-        return UnsupportedError(
-            f"the link {report.prefix} was moved away from its generations",
-            cause=f"they are those of {moved}",
-            hint=f"move it back (`{back}`); `{again}` renames an environment",
-        )
-    return UnsupportedError(
-        f"{report.prefix} was not made by kaa",
-        cause="it is no link to a generation, which alone can be rebuilt",
-        hint="mend it with the program that made it",
-    )
 
 
 def _plan(
