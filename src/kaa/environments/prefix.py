@@ -25,6 +25,8 @@ OWN = Path("conda-meta", "kaa")
 MANIFEST = OWN / "manifest.json"
 PAST = ".past-"
 """What stands before a number in the name of the directory that a cleared generation leaves."""
+ADOPTING = ".adopting-"
+"""What stands before a number in the name of the mark that a directory becomes that generation."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
 """Where an environment has Python: on POSIX; on Windows from a channel, and from this machine."""
 

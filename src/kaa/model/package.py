@@ -23,12 +23,17 @@ def channel_url(source: str) -> str:
     return f"{_SCHEME}{source}/"
 
 
+def is_subdir(text: str) -> bool:
+    """Say whether this is how conda calls a platform, or what is for all of them."""
+    return text == "noarch" or _SUBDIR.fullmatch(text) is not None
+
+
 def source_of_channel(channel: str) -> str:
     """Return what users call a channel: ``pypi``, ``host``, or the last part of its URL."""
     if channel.startswith(_SCHEME):
         return channel[len(_SCHEME) :].rstrip("/")
     parts = [part for part in channel.rstrip("/").split("/") if part]
-    if len(parts) > 1 and (parts[-1] == "noarch" or _SUBDIR.fullmatch(parts[-1])):
+    if len(parts) > 1 and is_subdir(parts[-1]):
         parts.pop()  # conda's own records name the subdir, too
     if "label" in parts[-2:-1]:
         return "/".join(parts[-3:])

@@ -173,6 +173,9 @@ def settle(prefix: Prefix) -> None:
     others stay. To be called by whoever is going to change the link, and only while nobody else
     is: by the environment's only writer. Raises ``OSError``.
     """
+    from kaa.transaction.adoption import settle_adoption  # which commits, too
+
+    settle_adoption(prefix)
     for mark in prefix.generations.glob(f"{PENDING}*"):
         number = mark.name[len(PENDING) :]
         if number.isdigit() and number != str(prefix.current_number):

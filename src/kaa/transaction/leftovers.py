@@ -11,7 +11,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import GENERATIONS, Prefix
+from kaa.environments.prefix import ADOPTING, GENERATIONS, Prefix
 from kaa.environments.registry import conda_environments_file, find_prefixes
 from kaa.environments.writer import LOCK, writer_if_free
 from kaa.kernels.specs import kernelspec_directory
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _HERE = (STAGING, BESIDE, REMOVED)
 """How the names of unfinished things begin in a directory of generations."""
-_SIGNS = (*_HERE, PENDING, LEAVING)
+_SIGNS = (*_HERE, PENDING, LEAVING, ADOPTING)
 _DOING = "clear up after a process that was killed"
 
 

@@ -8,6 +8,7 @@ package cache; the old one stays as it is.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -77,7 +78,8 @@ class ChangeRequest:
 
     Exactly one of ``name`` and ``prefix`` is given; ``specs`` are as typed; ``command`` is the
     command line, for the history; ``everything`` is ``update --all``; ``dry_run`` says that
-    nothing is going to be carried out.
+    nothing is going to be carried out; ``adopted`` are projects that another program installed,
+    in the same version as they are asked for.
     """
 
     name: str | None
@@ -89,6 +91,7 @@ class ChangeRequest:
     dry_run: bool = False
     force: bool = False
     """In a removal: what needs the packages stays, and so does what they needed."""
+    adopted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def changeable(layout: Layout, name: str | None, prefix: Path | None) -> Prefix:
         raise not_ours(
             found,
             cause="it is no link to a generation, which alone can be changed as a whole",
-            hint="change it with the program that made it, or create one with `kaa create`",
+            hint=f"`kaa adopt -p {shlex.quote(str(found.path))}` makes it kaa's, as it is",
         )
     check_there(found)
     return found
@@ -280,7 +283,7 @@ async def _prepared(
             request.command,
             now(),
         )
-        plan = plan_of(current, goal, solution, manifest, layout)
+        plan = plan_of(current, goal, solution, manifest, layout, request.adopted)
         yield await complete_change(
             plan,
             current,

@@ -22,9 +22,17 @@ if TYPE_CHECKING:
 
 
 def plan_of(
-    current: Current, goal: Goal, solution: Solution, manifest: Manifest, layout: Layout
+    current: Current,
+    goal: Goal,
+    solution: Solution,
+    manifest: Manifest,
+    layout: Layout,
+    adopted: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Return the plan of a change: what moves, and why."""
+    """Return the plan of a change: what moves, and why.
+
+    ``adopted`` are projects that give way to themselves (see :func:`left_behind`).
+    """
     called = {solution.asked.get(spec.text, spec.name): spec for spec in goal.specs}
     changed = {solution.asked.get(spec.text, spec.name) for spec in goal.new if not is_bare(spec)}
     intent = Intent(
@@ -50,8 +58,9 @@ def plan_of(
     )
     if plan.nothing_to_do:
         return plan
-    notes = (*plan.notes, *left_behind(current.generation, current.records, solution, layout))
-    return replace(plan, overlay=missing_overlay(solution, layout), notes=notes)
+    notes = left_behind(current.generation, current.records, solution, layout, adopted)
+    overlay = missing_overlay(solution, layout)
+    return replace(plan, overlay=overlay, notes=(*plan.notes, *notes))
 
 
 def _stays(goal: Goal, solution: Solution, intent: Intent) -> Iterator[str]:

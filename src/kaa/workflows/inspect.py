@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kaa.environments.foreign import foreign_package, read_foreign
 from kaa.environments.names import resolve_prefix
-from kaa.environments.prefix import Prefix, moved_by_hand, read_info, read_packages
+from kaa.environments.prefix import ADOPTING, Prefix, moved_by_hand, read_info, read_packages
 from kaa.environments.registry import find_prefixes
 from kaa.model.errors import (
     EnvironmentNotFoundError,
@@ -67,6 +67,11 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
             f"{found.path} is not an environment",
             cause="it has no conda-meta directory",
             hint="`kaa env list` shows the environments that there are",
+        )
+    if any(found.generations.glob(f"{ADOPTING}*")):
+        raise EnvironmentNotFoundError(
+            f"the adoption of {found.path} was interrupted",
+            hint=f"finish it: `kaa adopt -p {shlex.quote(str(found.path))}`",
         )
     raise EnvironmentNotFoundError(
         f"there is no environment {name!r}" if name else f"there is nothing at {found.path}",

@@ -17,7 +17,7 @@ from kaa.transaction.cached import entry_of, is_cached
 from kaa.workflows.difference import same
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from rattler import RepoDataRecord
@@ -31,11 +31,16 @@ _SHOWN = 3
 
 
 def left_behind(
-    generation: Path, before: Sequence[RepoDataRecord], solution: Solution, layout: Layout
+    generation: Path,
+    before: Sequence[RepoDataRecord],
+    solution: Solution,
+    layout: Layout,
+    adopted: Collection[str] = (),
 ) -> Iterator[str]:
     """Say, a sentence each, what of ``generation`` gives way to packages of ``solution``.
 
-    ``before`` are the records of the generation's packages. Raises
+    ``before`` are the records of the generation's packages; ``adopted`` are distributions that
+    give way to themselves, which is what was asked for. Raises
     :class:`~kaa.model.errors.EnvironmentStateError` for damaged records.
     """
     packages = read_files(generation)
@@ -45,6 +50,8 @@ def left_behind(
     moved = python.split(".")[:2] != (solution.python or "").split(".")[:2]
     kept = []
     for each in foreign:
+        if each.name in adopted:
+            continue
         if each.name in names:
             yield (
                 f"{each}, which another program (pip?) has installed, gives way to the "

@@ -1,0 +1,161 @@
+"""An environment as conda makes it, in place: read as it is, changed once it is adopted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import rattler
+
+from end_to_end.machine import KAA, Answer, kaa, kernels, listed
+from end_to_end.test_change_sources import Forge, forge
+from packed_interpreter import conda_subdir
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["forge"]  # a fixture
+
+
+@pytest.fixture
+def made(forge: Forge, tmp_path: Path) -> Path:
+    """An environment with python, bee, which needs honey, and ant, which nobody asked for."""
+    forge.project("ant")
+    prefix = tmp_path / "mini forge" / "envs" / "hive"
+    conda_create(prefix, forge, ["python", "bee>=1"], ["python", "bee>=1", "ant"])
+    return prefix
+
+
+def conda_create(prefix: Path, forge: Forge, asked: Sequence[str], specs: Sequence[str]) -> None:
+    """Do what ``conda create`` does: link into the directory, and write the history."""
+
+    async def work() -> None:
+        channel = rattler.Channel(forge.url)
+        platforms = [rattler.Subdir(conda_subdir()), rattler.Subdir("noarch")]
+        records = await rattler.solve([channel], list(specs), platforms=platforms)
+        cache = prefix.parent.parent / "pkgs"
+        await rattler.install(records, target_prefix=str(prefix), cache_dir=cache)
+
+    asyncio.run(work())
+    lines = ["==> 2025-03-01 12:00:00 <==", "# cmd: conda create -n hive python 'bee>=1'"]
+    lines.append(f"# update specs: {list(asked)!r}")
+    (prefix / "conda-meta" / "history").write_text("\n".join([*lines, ""]))
+
+
+def done(answer: Answer) -> Answer:
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def test_it_is_read_and_changed_only_after_it_is_adopted(made: Path, forge: Forge) -> None:
+    packages = done(kaa("list", "-p", made, "--json")).json["packages"]
+    assert [each["name"] for each in packages] == ["ant", "bee", "honey", "python"]
+    inode = (made / "bin" / "bee").stat().st_ino if (made / "bin" / "bee").exists() else None
+    for arguments in (("install", "-p", made, "honey"), ("update", "-p", made, "--all")):
+        refused = kaa(*arguments, "-y")
+        assert refused.code == 2
+        assert "was not made by kaa" in refused.err
+        assert f"`kaa adopt -p '{made}'`" in refused.err
+
+    plan = done(kaa("adopt", "-p", made, "--dry-run", "--json")).json["plan"]
+    # What nobody asked for and nothing needs would go with the next change.
+    assert plan["specs"] == ["python", "bee>=1", "ant"]
+    assert plan["sources"] == [forge.url.rstrip("/")]
+    assert (plan["program"], plan["packages"], plan["foreign"]) == ("conda", 4, [])
+    assert not made.is_symlink() and not (made.parent / ".kaa").exists()
+
+    answer = done(kaa("adopt", "-p", made, "-y"))
+    assert "Adopted hive; it is at generation 1 now." in answer.out
+    assert os.readlink(made) == os.path.join(".kaa", "hive", "1")  # noqa: PTH115, PTH118
+    if inode is not None:
+        assert (made / "bin" / "bee").stat().st_ino == inode
+    assert (listed(), kernels()) == ([str(made)], ["hive"])
+    info = done(kaa("info", "-p", made, "--json")).json["environment"]
+    assert (info["generation"], info["problem"]) == (1, None)
+    assert info["specs"] == ["python", "bee>=1", "ant"]
+
+    forge.project("honey", "1.5")
+    done(kaa("update", "-p", made, "honey", "-y"))
+    packages = done(kaa("list", "-p", made, "--json")).json["packages"]
+    assert {each["name"]: each["version"] for each in packages if each["name"] != "python"} == {
+        "ant": "1.0",
+        "bee": "1.0",
+        "honey": "1.5",
+    }
+    out = subprocess.check_output(
+        [made / "bin" / "python", "-c", "import bee, sys; print(sys.prefix)"]
+    )
+    assert out.decode().strip() == str(made)
+    assert kaa("adopt", "-p", made, "-y").out.count("Nothing to do") == 1
+
+
+def test_what_runs_in_it_goes_on(made: Path, forge: Forge) -> None:
+    code = "print('on', flush=True)\nfor line in __import__('sys').stdin: exec(line)"
+    command = [str(made / "bin" / "python"), "-u", "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "on\n"
+        plan = done(kaa("adopt", "-p", made, "-y", "--json")).json["plan"]
+        assert [each["pid"] for each in plan["processes"]] == [process.pid]
+        out, _ = process.communicate("import bee; print(bee.__file__)\n")
+    assert out.startswith(str(made))
+
+
+def test_what_pip_installed_stays_as_it_is_until_it_is_adopted(made: Path) -> None:
+    (site,) = made.glob("lib/python*/site-packages")
+    (site / "fox-1.0.dist-info").mkdir()
+    (site / "fox-1.0.dist-info" / "INSTALLER").write_text("pip\n")
+    plan = done(kaa("adopt", "-p", made, "-y", "--json")).json["plan"]
+    assert [each["name"] for each in plan["foreign"]] == ["fox"]
+    assert plan["sources"][-1] == "pypi"
+    answer = done(kaa("list", "-p", made, "--json")).json["packages"]
+    assert {each["name"] for each in answer if each["foreign"]} == {"fox"}
+
+
+def test_what_cannot_be_adopted_says_why(made: Path, tmp_path: Path) -> None:
+    (made / "condabin").mkdir()
+    base = kaa("adopt", "-p", made, "-y", "--json")
+    assert base.code == 2
+    assert "conda, mamba or the like is installed in it" in json.loads(base.out)["cause"]
+    (made / "condabin").rmdir()
+    (tmp_path / "empty" / "conda-meta").mkdir(parents=True)
+    empty = kaa("adopt", "-p", tmp_path / "empty", "-y")
+    assert empty.code == 3 and "nobody knows what is in" in empty.err
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    (venv / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    answer = kaa("adopt", "-p", venv, "-y")
+    assert answer.code != 0 and "virtual environment" in answer.err
+    assert "nothing at" in kaa("adopt", "-p", tmp_path / "missing", "-y").err
+    assert kaa("adopt", "-p", made, "bee", "-y").code == 2
+
+
+def test_an_interrupted_adoption_is_finished(made: Path) -> None:
+    """As it is where two names cannot be exchanged, between the two renames."""
+    code = (
+        "import os, sys\nfrom kaa.__main__ import main\nfrom kaa.transaction import adoption\n"
+        "adoption.exchange = lambda one, other: False\n"
+        "link = adoption.Path.rename\n"
+        "def rename(self, target):\n"
+        "    if self.name == 'link': os._exit(9)\n"
+        "    return link(self, target)\n"
+        "adoption.Path.rename = rename\nsys.argv[0] = 'kaa'\nmain()"
+    )
+    killed = subprocess.run(
+        [KAA[0], "-c", code, "adopt", "-p", str(made), "-y"], capture_output=True, check=False
+    )
+    assert killed.returncode == 9, killed.stderr
+    assert not made.exists()
+    told = kaa("list", "-p", made)
+    assert told.code == 3 and "was interrupted" in told.err and "kaa adopt -p" in told.err
+    done(kaa("adopt", "-p", made, "-y"))
+    info = done(kaa("info", "-p", made, "--json")).json["environment"]
+    assert (info["generation"], info["specs"]) == (1, ["python", "bee>=1", "ant"])
+    assert (listed(), kernels()) == ([str(made)], ["hive"])
