@@ -31,7 +31,8 @@ def configured_layout(
     ``KAA_ROOT`` wins over a configured root. Named environments are made in the first of the
     configured directories that can be written to, and found in all of them; the package cache is
     the directory ``kaa`` in the first package directory that can be written to, because what
-    conda keeps there is not laid out as rattler expects it.
+    conda keeps there is not laid out as rattler expects it. The ``kaa`` in each of the others
+    lies beneath it: packages are taken from there, and nothing is written there.
 
     Raises what :func:`~kaa.settings.configuration.load_configuration` raises.
     """
@@ -53,7 +54,12 @@ def configured_layout(
         # Nothing is made in them, and everything is found in them.
         layout = replace(layout, environment_directories=(layout.environments, *places))
     packages = _writable(found.package_directories)
-    return replace(layout, package_directory=packages / "kaa") if packages else layout
+    shared = tuple(each / "kaa" for each in found.package_directories if each != packages)
+    return replace(
+        layout,
+        package_directory=None if packages is None else packages / "kaa",
+        shared_packages=shared,
+    )
 
 
 def _writable(directories: Sequence[Path]) -> Path | None:

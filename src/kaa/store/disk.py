@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -107,6 +108,22 @@ def flush(directory: Path) -> None:
             os.close(descriptor)
     if hasattr(os, "sync"):
         os.sync()
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that is open to whom the one above it is open to, whatever the umask is.
+
+    So what is set up for a group stays a place of the group; of a place for everybody (sticky, as
+    ``/tmp``) only reading is passed on. Those above are made as the umask says. Raises ``OSError``.
+    """
+    if path.is_dir():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(exist_ok=True)
+    above, own = path.parent.stat().st_mode, path.stat().st_mode
+    more = above & (0o055 if above & stat.S_ISVTX else 0o075)
+    if own & more != more:
+        path.chmod(stat.S_IMODE(own) | more)
 
 
 def replace_file(path: Path, content: bytes) -> None:

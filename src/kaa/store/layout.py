@@ -20,11 +20,13 @@ class Layout:
 
     ``environment_directories`` and ``package_directory`` are configured, and may be elsewhere:
     where they are on different file systems, files are copied instead of linked.
+    ``shared_packages`` are package caches beneath one's own: read, and never written to.
     """
 
     root: Path
     environment_directories: tuple[Path, ...] = ()
     package_directory: Path | None = None
+    shared_packages: tuple[Path, ...] = ()
 
     @property
     def environments(self) -> Path:
@@ -40,6 +42,11 @@ class Layout:
     def packages(self) -> Path:
         """The package cache: extracted packages, linked into environments."""
         return self.package_directory or self.root / "pkgs"
+
+    @property
+    def all_packages(self) -> tuple[Path, ...]:
+        """The package caches in which packages are looked for; the first is one's own."""
+        return (self.packages, *self.shared_packages)
 
     @property
     def metadata(self) -> Path:

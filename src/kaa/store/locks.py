@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import StoreError
+from kaa.store.disk import make_directory, writing
 from kaa.store.exclusive import held, held_if_free
 from kaa.store.run_token import run_token
 
@@ -67,6 +68,10 @@ def at_work(layout: Layout) -> Iterator[None]:
 
     Raises :class:`~kaa.model.errors.StoreError` when a lock file cannot be written.
     """
+    if layout.package_locks != layout.locks:
+        with writing(layout.packages):
+            make_directory(layout.packages)
+            make_directory(layout.package_locks)
     with ExitStack() as stack:
         for directory in _directories(layout):
             stack.enter_context(_present(directory))

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaa.store.disk import make_directory
 from kaa.store.locks import at_work, locked
 from kaa.store.run_token import temporary_name
 from kaa.store.seal import seal_package
@@ -41,13 +42,28 @@ def entry_name(name: str, version: str, build: str) -> str:
 
 
 def has_entry(layout: Layout, entry: str, sha256: str | None, md5: str | None = None) -> bool:
-    """Say whether the cache holds ``entry``, complete and made of the archive with this hash.
+    """Say whether the cache, or one beneath it, holds ``entry`` as :func:`find_entry` finds it."""
+    return find_entry(layout, entry, sha256, md5) is not None
 
-    Old channels give only the ``md5``; it counts where there is no ``sha256``. Both hexadecimal.
+
+def find_entry(
+    layout: Layout, entry: str, sha256: str | None, md5: str | None = None
+) -> Path | None:
+    """Return where ``entry`` is, complete and made of the archive with this hash; None if nowhere.
+
+    One's own cache comes first, then those beneath it. Old channels give only the ``md5``; it
+    counts where there is no ``sha256``. Both hexadecimal.
     """
-    directory = layout.packages / entry
+    for packages in layout.all_packages:
+        if _holds(packages, entry, sha256, md5):
+            return packages / entry
+    return None
+
+
+def _holds(packages: Path, entry: str, sha256: str | None, md5: str | None = None) -> bool:
+    directory = packages / entry
     try:
-        lock = (layout.packages / f"{entry}.lock").read_bytes()
+        lock = (packages / f"{entry}.lock").read_bytes()
         if len(lock) != _LOCK.size:
             return False
         if sha256 is not None:
@@ -55,9 +71,9 @@ def has_entry(layout: Layout, entry: str, sha256: str | None, md5: str | None = 
         else:
             # rattler would take any archive of this name, version and build
             same = md5 is not None and read_origin(directory).get("md5") == md5
+        return same and (directory / "info" / "index.json").is_file()
     except (OSError, ValueError):
         return False
-    return same and (directory / "info" / "index.json").is_file()
 
 
 def is_whole_lock(lock: Path) -> bool:
@@ -112,7 +128,7 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     When another process finished the same entry in the meantime, its work is kept. When the block
     fails nothing stays. ``sha256`` is the archive's, hexadecimal.
     """
-    layout.packages.mkdir(parents=True, exist_ok=True)
+    make_directory(layout.packages)
     with at_work(layout):
         staging = _temporary(layout)
         try:
@@ -120,7 +136,7 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
             seal_package(staging, sha256)
             _let_others_read(staging)
             with locked(layout, "packages"):
-                if not has_entry(layout, entry, sha256):
+                if not _holds(layout.packages, entry, sha256):
                     _put_in_place(layout, staging, entry, sha256)
         finally:
             if staging.exists():
@@ -140,10 +156,9 @@ def _let_others_read(package: Path) -> None:
         return  # as nearly always: the umask takes nothing away
     for folder, _, names in os.walk(package):
         for path in (Path(folder), *(Path(folder, name) for name in names)):
-            status = path.lstat()
-            more = wanted if status.st_mode & stat.S_IXUSR else wanted & ~_RUN
-            if not stat.S_ISLNK(status.st_mode) and status.st_mode & more != more:
-                path.chmod(stat.S_IMODE(status.st_mode) | more)
+            if not path.is_symlink():
+                mode = stat.S_IMODE(path.stat().st_mode)
+                path.chmod(mode | (wanted if mode & stat.S_IXUSR else wanted & ~_RUN))
 
 
 def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> None:
@@ -157,3 +172,7 @@ def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Non
     staging.replace(final)
     # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
     lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))
+    allowed = layout.packages.stat().st_mode & _READ & ~_RUN
+    mode = stat.S_IMODE(lock.stat().st_mode)
+    if mode & allowed != allowed:
+        lock.chmod(mode | allowed)

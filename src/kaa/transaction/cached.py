@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaa.store.bytecode import is_compiled, layer_of, settled_layer
-from kaa.store.package_cache import entry_name, has_entry
+from kaa.store.bytecode import is_compiled, layer_of
+from kaa.store.package_cache import entry_name, find_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,30 +29,36 @@ def hash_of(record: RepoDataRecord) -> dict[str, str]:
 
 
 def is_cached(layout: Layout, record: RepoDataRecord) -> bool:
-    """Say whether the package cache has what ``record`` stands for."""
+    """Say whether the package cache, or one beneath it, has what ``record`` stands for."""
+    return cached_package(layout, record) is not None
+
+
+def cached_package(layout: Layout, record: RepoDataRecord) -> Path | None:
+    """Return the directory of the extracted package, None when no cache has it."""
     wanted = hash_of(record)
-    return has_entry(layout, entry_of(record), wanted.get("sha256"), wanted.get("md5"))
-
-
-def linked_from(layout: Layout, records: Sequence[RepoDataRecord]) -> list[Path]:
-    """Return the directories of packages that ``records`` are linked from, the first one first."""
-    version = python_version(records)
-    layer = settled_layer(layout, version, map(entry_of, records)) if version else None
-    return [layout.packages] if layer is None else [layer, layout.packages]
+    return find_entry(layout, entry_of(record), wanted.get("sha256"), wanted.get("md5"))
 
 
 def not_compiled(layout: Layout, records: Sequence[RepoDataRecord]) -> list[str]:
     """Return the entries of which bytecode could be in the package cache, and is not yet.
 
     Those are packages that are the same for all Pythons (``noarch: python``, and so all wheels):
-    builders of the others add it.
+    builders of the others add it. A cache beneath has that of its own.
     """
     version = python_version(records)
     if version is None:
         return []
     layer = layer_of(layout, version)
-    entries = [entry_of(record) for record in records if record.noarch.python]
+    entries = [
+        entry_of(record)
+        for record in records
+        if record.noarch.python and cached_package(layout, record) not in _beneath(layout, record)
+    ]
     return [entry for entry in entries if not is_compiled(layout, layer, entry)]
+
+
+def _beneath(layout: Layout, record: RepoDataRecord) -> list[Path]:
+    return [shared / entry_of(record) for shared in layout.shared_packages]
 
 
 def python_version(records: Sequence[RepoDataRecord]) -> str | None:

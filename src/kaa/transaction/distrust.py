@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import KaaError, StoreError
 from kaa.store.bytecode import drop_compiled, is_compiled, layer_of
 from kaa.store.disk import writing
 from kaa.store.integrity import drop_entry, quick_damage
-from kaa.transaction.cached import entry_of, is_cached, python_version
+from kaa.transaction.cached import cached_package, entry_of, python_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -39,6 +40,29 @@ async def distrust(
     :class:`~kaa.model.errors.StoreError` when the cache cannot be written to.
     """
     return await asyncio.to_thread(_distrust, records, layout, frozenset(again))
+
+
+async def without_damaged(records: Sequence[RepoDataRecord], layout: Layout) -> Layout:
+    """Return the layout without the caches beneath one's own that have damaged ones of the records.
+
+    Nothing is written there, so what is missing then is fetched into one's own, which goes first.
+    """
+    return await asyncio.to_thread(_without_damaged, records, layout)
+
+
+def _without_damaged(records: Sequence[RepoDataRecord], layout: Layout) -> Layout:
+    for record in records:
+        entry = entry_of(record)
+        package = cached_package(layout, record)
+        while package is not None and package.parent in layout.shared_packages:
+            damage = quick_damage(package.parent, entry)
+            if damage is None:
+                break
+            _log.warning("%s is damaged, and its cache is left out (%s)", package, damage.path)
+            others = tuple(each for each in layout.shared_packages if each != package.parent)
+            layout = replace(layout, shared_packages=others)
+            package = cached_package(layout, record)
+    return layout
 
 
 @contextmanager
@@ -65,7 +89,7 @@ def _distrust(
     layer = layer_of(layout, version) if version else None
     for record in records:
         entry = entry_of(record)
-        if not is_cached(layout, record):
+        if cached_package(layout, record) != layout.packages / entry:
             continue
         if entry in again:
             drop_entry(layout, entry)

@@ -69,34 +69,33 @@ async def link_packages(
     import rattler
     from rattler.exceptions import InstallerError
 
-    from kaa.transaction.cached import linked_from
+    from kaa.transaction.linked_from import linked_from
 
     progress.expect(Phase.LINK, len(records))
-    cache = rattler.PackageCache.new_layered(
-        [str(directory) for directory in linked_from(layout, records)],
-        validation_mode=rattler.ValidationMode.skip(),
-    )
-    installing = rattler.install(
-        list(records),
-        staging,
-        installed_packages=[],
-        package_cache=cache,
-        execute_link_scripts=False,
-        reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, not a subclass
-        # rattler 0.28 passes these on as they are, so it is the inner object that it wants
-        requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested],
-        alternative_target_prefix=staging if apart else prefix.path,
-        config=rattler.Config.from_toml(_COPIES) if apart else None,
-    )
-    try:
-        await to_its_end(installing)
-        _let_read(staging)
-    except InstallerError as error:
-        raise disk_error_in(str(error), prefix.generations) or StoreError(
-            "the packages could not be linked",
-            cause=str(error),
-            hint="try again; if it stays so, remove the package cache (see `kaa info`)",
-        ) from error
+    with linked_from(layout, records) as directories:
+        installing = rattler.install(
+            list(records),
+            staging,
+            installed_packages=[],
+            package_cache=rattler.PackageCache.new_layered(
+                list(map(str, directories)), validation_mode=rattler.ValidationMode.skip()
+            ),
+            execute_link_scripts=False,
+            reporter=_Reporter(progress),  # type: ignore[arg-type]  # the protocol, no subclass
+            # rattler 0.28 passes these on as they are, so it is the inner object that it wants
+            requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested],
+            alternative_target_prefix=staging if apart else prefix.path,
+            config=rattler.Config.from_toml(_COPIES) if apart else None,
+        )
+        try:
+            await to_its_end(installing)
+            _let_read(staging)
+        except InstallerError as error:
+            raise disk_error_in(str(error), prefix.generations) or StoreError(
+                "the packages could not be linked",
+                cause=str(error),
+                hint="try again; if it stays so, remove the package cache (see `kaa info`)",
+            ) from error
     progress.finish(Phase.LINK)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kaa.sources.channels import private_url
 from kaa.transaction.cached import entry_of
-from kaa.transaction.distrust import distrust, named_if_they_stay_away
+from kaa.transaction.distrust import distrust, named_if_they_stay_away, without_damaged
 from kaa.transaction.fetch import Builds, fetch_packages, provide_host_python
 from kaa.workflows.supply import is_host_python
 
@@ -37,6 +37,7 @@ async def bring(
     Raises the errors of the network, the store and the disk.
     """
     damaged = await distrust(solution.records, layout, again)
+    layout = await without_damaged(solution.records, layout)
     with named_if_they_stay_away(damaged, layout):
         await _bring(solution, layout, supply, progress, named)
     return frozenset(r.name.normalized for r in solution.records if entry_of(r) in damaged)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kaa.environments.foreign import foreign_distributions, site_packages
 from kaa.environments.graph import project_name
 from kaa.environments.records import read_files
-from kaa.transaction.cached import entry_of, is_cached
+from kaa.transaction.cached import cached_package
 from kaa.workflows.difference import same
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def left_behind(
     old = {record.name.normalized: record for record in before}
     for record in solution.records:
         known = old.get(record.name.normalized)
-        if (known is None or not same(known, record)) and is_cached(layout, record):
-            directory = layout.packages / entry_of(record)
+        directory = cached_package(layout, record)
+        if directory is not None and (known is None or not same(known, record)):
             paths = _paths(directory, site_packages(packages) if not moved else None)
             yield from _covered(generation, record, paths, packages, kept, going)
 

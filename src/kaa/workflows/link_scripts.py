@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaa.transaction.cached import entry_of
+from kaa.transaction.cached import cached_package, entry_of
 from kaa.transaction.scripts import Kind, Script, find_scripts, run_scripts
 from kaa.workflows.difference import same
 
@@ -98,7 +98,10 @@ def link_scripts(
 
 
 def _of_cache(records: Sequence[RepoDataRecord], layout: Layout) -> tuple[Script, ...]:
-    return find_scripts(Kind.POST_LINK, records, lambda record: layout.packages / entry_of(record))
+    def package(record: RepoDataRecord) -> Path:
+        return cached_package(layout, record) or layout.packages / entry_of(record)
+
+    return find_scripts(Kind.POST_LINK, records, package)
 
 
 def _listed(scripts: Sequence[Script]) -> str:
