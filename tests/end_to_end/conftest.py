@@ -13,7 +13,7 @@ from kaa.store.layout import Layout
 from wheels import build_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from end_to_end.machine import Answer
@@ -74,3 +74,20 @@ def demo(index: LocalIndex) -> Answer:
     answer = kaa("create", "-n", "demo", "bear", "-y")
     assert answer.code == 0, answer.err
     return answer
+
+
+@pytest.fixture
+def kaa_here(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run commands in this process, which saves a long test the imports of each of them."""
+    from end_to_end.machine import Answer
+    from kaa.cli.main import execute
+
+    def run(*arguments: str | Path, code: int = 0) -> Answer:
+        capfd.readouterr()
+        ended = execute([str(argument) for argument in arguments])
+        answer = Answer(ended, *capfd.readouterr())
+        assert answer.code == code, (answer.out, answer.err)
+        assert "Traceback" not in answer.err
+        return answer
+
+    return run

@@ -153,8 +153,8 @@ def diff(
     if invocation.json:
         write_json({"success": True, **found.as_dict()})
         return
-    old = found.before.number if found.before else "nothing"
-    write_line(f"From generation {old} to {found.after.number}:")
+    old = f"generation {found.before.number} to" if found.before else "nothing to generation"
+    write_line(f"From {old} {found.after.number}:")
     for line in _changes(found):
         write_line(printable(f"  {line}"))
 

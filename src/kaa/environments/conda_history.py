@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaa.environments.heads import read_heads
 from kaa.model.package import source_of_channel
 from kaa.store.disk import replace_file
 
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HISTORY = Path("conda-meta", "history")
-_SPECS = re.compile(r"^# (?P<action>update|install|create|remove|uninstall) specs: (?P<specs>.*)$")
+_SPECS = re.compile(
+    r"#\s*(?P<action>update|install|create|neutered|remove|uninstall)\s+specs:\s*(?P<specs>.*)"
+)
+_REMOVING = frozenset({"remove", "uninstall"})
+_REQUIREMENT = re.compile(
+    r"(?:pypi::)?(?P<name>[\w.-]+)\s*(?:\[[\w.,\s-]*\])?(?P<rest>[^\[]*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,21 @@ def append_history(
 ) -> None:
     """Add a change to the history in ``generation``: the command, what went, came and was asked.
 
-    ``moment`` is in UTC (ISO 8601). Raises ``OSError``.
+    ``moment`` is in UTC (ISO 8601). An environment without a history has had nothing, whatever
+    ``before`` is. Raises ``OSError``.
     """
+    file = generation / HISTORY
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        text = ""
+    if not text:
+        before = State()
+    elif not text.endswith("\n"):
+        text += "\n"
     old, new = set(map(dist_name, before.records)), set(map(dist_name, after.records))
-    lines = [f"==> {moment.replace('T', ' ')[:19]} <==", f"# cmd: {command}"]
+    # A line each: conda would take a line of a command for a package.
+    lines = [f"==> {moment.replace('T', ' ')[:19]} <==", f"# cmd: {' '.join(command.split())}"]
     lines += [f"-{name}" for name in sorted(old - new)]
     lines += [f"+{name}" for name in sorted(new - old)]
     for action, specs in (
@@ -46,14 +64,11 @@ def append_history(
         ("update", [spec for spec in after.specs if spec not in before.specs]),
     ):
         if specs:
-            lines.append(f"# {action} specs: {specs!r}")
-    file = generation / HISTORY
-    try:
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        text = ""
+            lines.append(f"# {action} specs: {list(map(_as_conda_reads, specs))!r}")
     # One that conda made may be shared with the package cache or with another generation.
-    replace_file(file, "\n".join([text + lines[0], *lines[1:], ""]).encode(errors="replace"))
+    replace_file(
+        file, "\n".join([text + lines[0], *lines[1:], ""]).encode("utf-8", "surrogateescape")
+    )
 
 
 def dist_name(record: Mapping[str, Any]) -> str:
@@ -66,23 +81,38 @@ def dist_name(record: Mapping[str, Any]) -> str:
 def asked_in_history(prefix: Path) -> tuple[str, ...]:
     """Return the specs that conda's history says were asked for and not removed since.
 
-    Empty where there is no history, or none that can be read.
+    Read as conda does: in one change what was removed goes before what came, and packages that are
+    not there any more do not count. Empty where there is no history, or none that can be read.
     """
     try:
         text = (prefix / HISTORY).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ()
     asked: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _SPECS.match(line)
-        if match is None:
-            continue
-        for spec in _specs(match["specs"]):
-            name = re.split(r"[\s\[=<>!~]", spec.rpartition("::")[2].strip(), maxsplit=1)[0].lower()
-            asked.pop(name, None)
-            if match["action"] not in {"remove", "uninstall"}:
-                asked[name] = spec
-    return tuple(asked.values())
+    for change in text.split("==>"):
+        lines = [match for line in change.splitlines() if (match := _SPECS.match(line.strip()))]
+        gone = [match for match in lines if match["action"] in _REMOVING]
+        for match in gone:
+            for spec in _specs(match["specs"]):
+                asked.pop(_name(spec), None)
+        for match in lines:
+            if match not in gone:
+                asked.update({_name(spec): spec for spec in _specs(match["specs"])})
+    there = {str(record.get("name")) for record in read_heads(prefix)}
+    return tuple(spec for name, spec in asked.items() if name in there)
+
+
+def _name(spec: str) -> str:
+    return re.split(r"[\s\[=<>!~]", spec.rpartition("::")[2].strip(), maxsplit=1)[0].lower()
+
+
+def _as_conda_reads(spec: str) -> str:
+    """Return a spec without what conda does not know: extras, and the URL of a requirement."""
+    match = _REQUIREMENT.fullmatch(spec)
+    if match is None:
+        return spec
+    version = "" if match["rest"].lstrip().startswith("@") else match["rest"]
+    return f"{match['name']}{version}"
 
 
 def _specs(text: str) -> list[str]:
@@ -91,4 +121,5 @@ def _specs(text: str) -> list[str]:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         found = text.strip("[]").split(",")
-    return [str(spec).strip() for spec in found] if isinstance(found, list | tuple) else []
+    specs = [str(spec).strip() for spec in found] if isinstance(found, list | tuple) else []
+    return [spec for spec in specs if spec and not spec.endswith("@")]  # which are features

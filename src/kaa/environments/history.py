@@ -48,7 +48,7 @@ class Generation:
 
     number: int
     path: Path
-    manifest: Manifest | None
+    manifest: Manifest | None = None
 
     @property
     def on_disk(self) -> bool:
@@ -61,7 +61,10 @@ class Generation:
 
     def packages(self) -> list[Package]:
         """Return its packages in order of name. Raises :class:`EnvironmentStateError`."""
-        found = (package_of_record(record) for record in self.records())
+        try:
+            found = [package_of_record(record) for record in self.records()]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise self._unreadable(f"a record in it is none: {error!r}") from error
         return sorted(found, key=lambda package: package.name)
 
     def records(self) -> list[dict[str, Any]]:
@@ -80,7 +83,10 @@ class Generation:
             if self.on_disk:
                 return lock_of(self.path)
             reason = str(error)
-        raise EnvironmentStateError(
+        raise self._unreadable(reason)
+
+    def _unreadable(self, reason: str) -> EnvironmentStateError:
+        return EnvironmentStateError(
             f"what generation {self.number} had cannot be read",
             cause=f"{reason} ({self._own / LOCK.name})",
             hint="`kaa history` shows the other generations",

@@ -119,7 +119,7 @@ def read_manifest_file(file: Path) -> Manifest | None:
     """Return what a manifest file says; None when it is missing or damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return Manifest(
+        manifest = Manifest(
             content["name"],
             tuple(content["specs"]),
             tuple(content["sources"]),
@@ -128,8 +128,18 @@ def read_manifest_file(file: Path) -> Manifest | None:
             content.get("parent"),
             content.get("prefix"),
         )
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+    return manifest if _is_sound(manifest) else None
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    texts = (manifest.name, manifest.command, manifest.created, *manifest.specs, *manifest.sources)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(manifest.parent, int | None)
+        and isinstance(manifest.prefix, str | None)
+    )
 
 
 def write_manifest(generation: Path, manifest: Manifest) -> None:

@@ -38,17 +38,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kaa.environments.foreign import (
-    Foreign,
-    foreign_distributions,
-    metadata_directories,
-    site_packages,
-)
+from kaa.environments.foreign import foreign_distributions, metadata_directories, site_packages
 from kaa.environments.history import LOCK
 from kaa.environments.prefix import MANIFEST
 from kaa.environments.records import known_files, read_files
@@ -73,9 +67,10 @@ from kaa.transaction.copying import (
     same_content,
     sha256,
 )
+from kaa.transaction.earlier import files_of_damaged, gives_way, is_users, make_way, stays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
@@ -174,11 +169,15 @@ class _Work:
             path = f"{directory}/{entry.name}" if directory else entry.name
             if path in self.left or path in self.beside or _is_written_anew(path):
                 continue
+            if self.existing and stays(path, self.before, self.after):
+                continue
             twin = there.get(entry.name)
             if not entry.is_dir(follow_symlinks=False):
                 self._carry_file(path, is_there=twin is not None)
             elif twin is None or twin.is_dir(follow_symlinks=False):
                 self.carry_directory(path, is_there=twin is not None)
+            elif self._gives_way(path):
+                self.carry_directory(path, is_there=False)
             else:  # through a link of a package's it would end up somewhere else
                 self.keep(Kept.COVERED, f"{path}/")
 
@@ -226,6 +225,8 @@ class _Work:
 
     def _carry_bytecode(self, path: str, status: os.stat_result, source: str) -> None:
         """Carry bytecode or leave it out, without a word: Python makes it again."""
+        if self.moved:
+            return  # it names the other path
         owner = self.before.get(path)
         if owner is not None:  # and Python has made it anew
             if self._is_same(path, owner) and owner.name not in self.mended:
@@ -251,6 +252,9 @@ class _Work:
             self._copy_beside(path, status)
 
     def _copy_beside(self, path: str, status: os.stat_result) -> None:
+        if self.existing and is_users(self.staging, path, self.after):
+            self._copy(path, status)
+            return
         beside = path + BESIDE
         os.replace(f"{self.staging}/{path}", f"{self.staging}/{beside}")
         self.beside.add(beside)
@@ -262,7 +266,8 @@ class _Work:
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
             self.keep(Kept.SPECIAL, path)
             return
-        if os.path.isdir(target) and not os.path.islink(target):
+        blocked = os.path.isdir(target) and not os.path.islink(target)
+        if blocked and not self._gives_way(path):
             self.keep(Kept.COVERED, path)
             return
         self._make(path.rpartition("/")[0])
@@ -288,6 +293,9 @@ class _Work:
             self._make(directory.rpartition("/")[0])
             os.mkdir(path)
             self.made.append(directory)
+
+    def _gives_way(self, path: str) -> bool:
+        return self.existing and gives_way(self.staging, path, self.after)
 
     def _had_files(self, directory: str) -> bool:
         return self.before.has_below(directory)
@@ -343,10 +351,12 @@ def _prepare(
     gone = [each for each in foreign if moved or each.name in names]
     for each in gone:
         left |= {each.metadata} | each.files
+    if (old / "pkgs" / "urls.txt").is_file():  # conda itself: its caches and environments
+        left |= {"pkgs", "envs", "conda-bld"}
     if existing:
         (staging / PART).unlink(missing_ok=True)
-        coming = {each.name: each for each in foreign if each not in gone}
-        _make_way(staging, foreign_distributions(staging, after), coming)
+        make_way(staging, after, before, [each for each in foreign if each not in gone])
+        left |= files_of_damaged(old, foreign) if repair else set()
     names_of_both = (os.fspath(old), os.fspath(staging))
     if repair or mended or other not in (None, stable):
         comparison = Comparison(*names_of_both)
@@ -371,18 +381,6 @@ def _prepare(
     for each in gone:
         work.keep(Kept.REPLACED if each.name in names else Kept.OTHER_PYTHON, str(each))
     return work
-
-
-def _make_way(staging: Path, there: Iterable[Foreign], coming: Mapping[str, Foreign]) -> None:
-    """Take away distributions of which another version is carried: two would be side by side."""
-    for each in there:
-        newer = coming.get(each.name)
-        if newer is None or newer.metadata == each.metadata:
-            continue
-        for path in each.files:
-            with contextlib.suppress(OSError):
-                os.unlink(staging / path)
-        shutil.rmtree(staging / each.metadata, ignore_errors=True)
 
 
 def _identity(package: PackageFiles) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from kaa.environments.prefix import (
     write_manifest_file,
 )
 from kaa.environments.sealed import seal_records
+from kaa.model.environment import now
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
 
@@ -46,7 +47,9 @@ PENDING = ".pending-"
 LEAVING = ".leaving"
 """The mark in a directory of generations whose environment is being removed."""
 RENAMED = ".renamed"
-"""The mark of an environment that is to go when another is there in its place: its path."""
+"""The mark of an environment that is to go once another stands in for it: a token, and its path."""
+STANDS_IN = ".stands-in-"
+"""What stands before the token in the name of that other one's mark, which has the first's path."""
 UNANNOUNCED = ".unannounced"
 """The mark of an environment of which Jupyter and conda do not know what it has become."""
 
@@ -94,22 +97,49 @@ def _moved_link(prefix: Prefix) -> Path | None:
 
 
 def commit_first_generation(
-    prefix: Prefix, staging: Path, manifest: Manifest, past: Sequence[Generation] = ()
+    prefix: Prefix, staging: Path, manifest: Manifest, copied: Path | None = None
 ) -> int:
     """Make ``staging`` the first generation of the new environment and return its number.
 
-    ``past`` are generations of the environment that this one stands in for: what they were is
-    kept, and the numbers go on. Everything is in place before the link appears. The caller is the
-    environment's only writer. Raises :class:`EnvironmentExistsError` when there is one already.
+    ``copied`` is the generation that it is a copy of, if it is one. Everything is in place before
+    the link appears. The caller is the environment's only writer. Raises
+    :class:`EnvironmentExistsError` when there is one already.
     """
     with writing(prefix.path):
         check_absent(prefix)
         settle(prefix)
-        for each in past:
-            keep_past(each, prefix.generations)
-        parent = past[-1].number if past else None
-        _complete(prefix, staging, replace(manifest, parent=parent), None)
+        _complete(prefix, staging, manifest, copied)
         return _commit(prefix, staging, prefix.next_number())
+
+
+def commit_renamed(
+    source: Prefix, prefix: Prefix, staging: Path, manifest: Manifest, past: Sequence[Generation]
+) -> int:
+    """Make ``staging`` an environment that stands in for ``source``, and return its number.
+
+    ``past`` are the generations of ``source``: what they were is kept, and the numbers go on. Both
+    are marked, with one token, so that whoever finds the two after a kill knows that ``source`` is
+    to go. The caller is the only writer of both. Raises what :func:`commit_first_generation` does.
+    """
+    token = secrets.token_hex(8)
+    with writing(prefix.path):
+        check_absent(prefix)
+        settle(prefix)
+        stands_in = prefix.generations / f"{STANDS_IN}{token}"
+        renamed = source.generations / RENAMED
+        try:
+            stands_in.write_text(str(source.path), encoding="utf-8")
+            for each in past:
+                keep_past(each, prefix.generations)
+            asked = replace(manifest, parent=source.current_number)
+            _complete(prefix, staging, asked, source.current)
+            renamed.write_text(f"{token} {prefix.path}", encoding="utf-8")
+            return _commit(prefix, staging, prefix.next_number())
+        except BaseException:
+            if prefix.current_number is None:
+                renamed.unlink(missing_ok=True)
+                settle(prefix)
+            raise
 
 
 def commit_next_generation(prefix: Prefix, staging: Path, manifest: Manifest, expected: int) -> int:
@@ -126,15 +156,17 @@ def commit_next_generation(prefix: Prefix, staging: Path, manifest: Manifest, ex
         return _commit(prefix, staging, prefix.next_number())
 
 
-def commit_past_generation(prefix: Prefix, staging: Path, past: Generation, expected: int) -> None:
+def commit_past_generation(
+    prefix: Prefix, staging: Path, past: Generation, command: str, expected: int
+) -> None:
     """Make ``staging`` the generation ``past`` once more, and the environment's current one.
 
-    Raises what :func:`commit_next_generation` does.
+    ``command`` is what conda's history says of it. Raises what :func:`commit_next_generation` does.
     """
     assert past.manifest is not None
     with writing(prefix.path):
         check_current(prefix, expected)
-        _complete(prefix, staging, past.manifest, None)
+        _complete(prefix, staging, past.manifest, prefix.current, command)
         settle(prefix)
         _commit(prefix, staging, past.number)
         if not past.on_disk:
@@ -190,21 +222,43 @@ def settle(prefix: Prefix) -> None:
                 if ours or generation.name.startswith(PAST):
                     shutil.rmtree(generation)
         leaving.unlink(missing_ok=True)
-    if not os.path.lexists(prefix.path):
+    if prefix.generations.is_dir() and not os.path.lexists(prefix.path):
         (prefix.generations / UNANNOUNCED).unlink(missing_ok=True)
-
-
-def mark_renamed(source: Prefix, target: Prefix) -> None:
-    """Note in an environment that it is to go as soon as ``target`` is there in its place."""
-    (source.generations / RENAMED).write_text(str(target.path), encoding="utf-8")
+        stands_alone(prefix)
+        if not any(name.isdecimal() for name in os.listdir(prefix.generations)):  # noqa: PTH208
+            for past in prefix.generations.glob(f"{PAST}*"):  # of a renaming that came to nothing
+                shutil.rmtree(past)
 
 
 def renamed_to(source: Prefix) -> Prefix | None:
-    """Return what :func:`mark_renamed` noted, None where nothing was."""
+    """Return the environment that stands in for ``source``, which is to go; None without one.
+
+    Whatever else is at the path by now, the token tells.
+    """
     try:
-        return Prefix(Path((source.generations / RENAMED).read_text(encoding="utf-8")))
-    except OSError:
+        token, _, path = (source.generations / RENAMED).read_text(encoding="utf-8").partition(" ")
+    except (OSError, ValueError):
         return None
+    target = Prefix(Path(path))
+    there = (target.generations / f"{STANDS_IN}{token}").is_file()
+    return target if there and target.current_number is not None else None
+
+
+def stood_in_for(prefix: Prefix) -> list[Prefix]:
+    """Return the environments that ``prefix`` stands in for, as far as they are still there."""
+    found = []
+    for mark in prefix.generations.glob(f"{STANDS_IN}*"):
+        with contextlib.suppress(OSError, ValueError):
+            source = Prefix(Path(mark.read_text(encoding="utf-8")))
+            if renamed_to(source) == prefix:
+                found.append(source)
+    return found
+
+
+def stands_alone(prefix: Prefix) -> None:
+    """Take away the marks of :func:`stood_in_for`, now that nothing is. Raises ``OSError``."""
+    for mark in prefix.generations.glob(f"{STANDS_IN}*"):
+        mark.unlink(missing_ok=True)
 
 
 def announced(prefix: Prefix) -> None:
@@ -226,23 +280,38 @@ def keep_past(generation: Generation, directory: Path) -> None:
     beside.mkdir()
     if generation.manifest is not None:
         write_manifest_file(beside / MANIFEST.name, generation.manifest)
-    write_lock_file(beside / LOCK.name, generation.records())
+    with contextlib.suppress(EnvironmentStateError):  # nobody knows any more
+        write_lock_file(beside / LOCK.name, generation.records())
     beside.replace(past)
 
 
-def _complete(prefix: Prefix, staging: Path, manifest: Manifest, before: Path | None) -> None:
-    """Write into ``staging`` what it is to be remembered by."""
+def _complete(
+    prefix: Prefix,
+    staging: Path,
+    manifest: Manifest,
+    before: Path | None,
+    command: str | None = None,
+) -> None:
+    """Write into ``staging`` what it is to be remembered by.
+
+    ``before`` is the generation that it was made from. What is made once more, by ``command``, is
+    remembered by the command that made it first.
+    """
     write_manifest(staging, replace(manifest, prefix=str(prefix.path)))
     write_lock(staging)
-    old = read_manifest(before) if before is not None else None
     append_history(
         staging,
-        manifest.command,
-        manifest.created,
-        State(tuple(read_heads(before)) if before is not None else (), old.specs if old else ()),
-        State(tuple(read_heads(staging)), manifest.specs),
+        command or manifest.command,
+        now() if command else manifest.created,
+        _state(before) if before is not None else State(),
+        _state(staging),
     )
     seal_records(staging)
+
+
+def _state(generation: Path) -> State:
+    manifest = read_manifest(generation)
+    return State(tuple(read_heads(generation)), manifest.specs if manifest else ())
 
 
 def _commit(prefix: Prefix, staging: Path, number: int) -> int:

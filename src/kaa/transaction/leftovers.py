@@ -20,7 +20,7 @@ from kaa.store.layout import WORK
 from kaa.store.locks import Runs, runs
 from kaa.store.package_cache import STAGING as UNPACKING
 from kaa.store.run_token import token_of
-from kaa.transaction.commit import BESIDE, LEAVING, PENDING, REMOVED, settle
+from kaa.transaction.commit import BESIDE, LEAVING, PENDING, REMOVED, STANDS_IN, settle
 from kaa.transaction.stage import STAGING
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _HERE = (STAGING, BESIDE, REMOVED)
 """How the names of unfinished things begin in a directory of generations."""
-_SIGNS = (*_HERE, PENDING, LEAVING, ADOPTING)
+_SIGNS = (*_HERE, PENDING, LEAVING, ADOPTING, STANDS_IN)
 _DOING = "clear up after a process that was killed"
 
 

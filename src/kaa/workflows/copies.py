@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
 from kaa.environments.history import read_history
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, carried_path, read_info, read_manifest
+from kaa.environments.processes import users_of
 from kaa.environments.records import read_records, repodata_records, requested_specs
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import Manifest, now
 from kaa.model.errors import RequestError
 from kaa.model.options import SolveOptions
 from kaa.model.plan import Addition, Plan
-from kaa.store.disk import check_writable
-from kaa.transaction.commit import check_absent, commit_first_generation, mark_renamed
+from kaa.model.process import ProcessKind
+from kaa.store.disk import check_writable, writing
+from kaa.transaction.commit import (
+    check_absent,
+    commit_first_generation,
+    commit_renamed,
+    stands_alone,
+)
 from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.difference import package_of, to_download
@@ -72,6 +79,8 @@ class Copying:
 
     plan: Plan
     source: Prefix
+    generation: Path
+    """What is copied, whatever the environment becomes meanwhile."""
     prefix: Prefix
     manifest: Manifest
     requested: tuple[str, ...]
@@ -131,9 +140,13 @@ async def _prepared(
             )
             for record in solution.records
         )
+        plan = Plan(prefix.name, prefix.path, additions, missing_overlay(solution, layout))
+        if request.rename:
+            plan = await _told_of_users(plan, source)
         yield Copying(
-            Plan(prefix.name, prefix.path, additions, missing_overlay(solution, layout)),
+            plan,
             source,
+            generation,
             prefix,
             manifest,
             tuple(spec for record in records for spec in record.requested_specs or ()),
@@ -156,8 +169,9 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
 
     def commit(staging: Path) -> None:
         if copying.rename:
-            mark_renamed(source, prefix)
-        commit_first_generation(prefix, staging, copying.manifest, copying.past)
+            commit_renamed(source, prefix, staging, copying.manifest, copying.past)
+        else:
+            commit_first_generation(prefix, staging, copying.manifest, copying.generation)
 
     await link_generation(
         solution,
@@ -165,14 +179,16 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
         prefix,
         layout,
         progress,
-        old=source.current,
-        left=carried_path(source, read_manifest(source.current)),
+        old=copying.generation,
+        left=carried_path(source, read_manifest(copying.generation)),
         commit=commit,
         mended=mended,
     )
     try:
         if copying.rename:
             take_away(source, layout)
+            with writing(prefix.path):
+                stands_alone(prefix)
         if copying.plan.overlay is not None:
             await lend_kernel(
                 prefix.name,
@@ -185,6 +201,18 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
     finally:  # even when interrupted: the environment is there
         announce(prefix, layout)
     return read_info(prefix)
+
+
+async def _told_of_users(plan: Plan, source: Prefix) -> Plan:
+    """Say in the plan what runs in an environment whose files are going to go."""
+    users = await asyncio.to_thread(users_of, source)
+    # Shells have nothing to lose: they do not need the files of what is active in them.
+    losing = [each for each in users if each.kind is not ProcessKind.SHELL]
+    notes = tuple(
+        f"{each.kind.value} {each.pid} ({each.command}) loses its files: they go with {source.path}"
+        for each in losing
+    )
+    return replace(plan, notes=notes)
 
 
 def _check(source: Prefix, prefix: Prefix, request: CopyRequest) -> None:

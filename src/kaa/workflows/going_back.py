@@ -5,10 +5,12 @@ Its lock says what it was; it is installed from the package cache, or fetched on
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import read_info
+from kaa.model.environment import now
 from kaa.model.errors import EnvironmentStateError
 from kaa.model.options import SolveOptions
 from kaa.transaction.commit import check_current, commit_next_generation, commit_past_generation
@@ -16,6 +18,7 @@ from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_generation
 from kaa.workflows.installed import records_of_lock, solution_of
+from kaa.workflows.recover import recover
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
@@ -44,16 +47,17 @@ async def reinstall(
             hint=f"choose another one: `kaa history -p {prefix.path}`",
         )
     check_current(prefix, current.number)
+    await asyncio.to_thread(recover, layout, prefix)
     lock = target.records()
     requested = [spec for record in lock for spec in record.get("requested_specs") or ()]
     options = SolveOptions(sources=manifest.sources, offline=offline)
 
     def commit(staging: Path) -> None:
         if target.on_disk:
-            anew = replace(manifest, command=command)
+            anew = replace(manifest, command=command, created=now())
             commit_next_generation(prefix, staging, anew, current.number)
         else:
-            commit_past_generation(prefix, staging, target, current.number)
+            commit_past_generation(prefix, staging, target, command, current.number)
 
     async with open_supply(layout, options, progress, prefix=current.path) as supply:
         solution = await solution_of(records_of_lock(lock), supply)
@@ -64,7 +68,7 @@ async def reinstall(
             prefix,
             layout,
             progress,
-            old=current.path,
+            old=current.path if current.path.is_dir() else None,
             commit=commit,
             mended=mended,
         )

@@ -12,6 +12,8 @@ from kaa.environments.processes import users_of
 from kaa.model.environment import now
 from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError
 from kaa.store.disk import writing
+from kaa.store.locks import at_work
+from kaa.transaction.carried import Carried
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import check_current, switch_generation
 from kaa.workflows.announce import announce
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from kaa.model.package import Package
     from kaa.model.process import Process
     from kaa.store.layout import Layout
-    from kaa.transaction.carried import Carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +164,15 @@ def difference_between(
     """Return how two generations differ.
 
     ``after`` is the current one when it is None, and ``before`` the one that ``after`` was made
-    from. Raises what :func:`history` does, and :class:`GenerationNotFoundError`.
+    from, if there is one. Raises what :func:`history` does, and :class:`GenerationNotFoundError`.
     """
     found = find_environment(layout, name, prefix)
     current = _check_ours(found)
     new = find_generation(found, after if after is not None else current)
-    old = find_generation(found, before) if before is not None else _before(found, new)
-    return Difference(old, new, tuple(changed(old.packages(), new.packages())))
+    if before is None:
+        before = _parent_of(new, read_history(found))
+    old = find_generation(found, before) if before is not None else None
+    return Difference(old, new, tuple(changed(old.packages() if old else (), new.packages())))
 
 
 def plan_return(found: Prefix, number: int | None) -> Return:
@@ -180,7 +183,10 @@ def plan_return(found: Prefix, number: int | None) -> Return:
     :class:`~kaa.model.errors.UnsupportedError` for an environment that another program made, and
     :class:`GenerationNotFoundError`.
     """
-    current = find_generation(found, _check_ours(found))
+    there = _check_ours(found)
+    known = dict(found.numbers())
+    # One that is missing can be gone away from.
+    current = find_generation(found, there) if there in known else Generation(there, found.current)
     target = find_generation(found, number) if number is not None else _before(found, current)
     pairs = tuple(changed(current.packages(), target.packages()))
     return Return(found, current, target, Difference(current, target, pairs), users_of(found))
@@ -196,12 +202,22 @@ def return_at_once(plan: Return, command: str, layout: Layout) -> tuple[Environm
     current, target, prefix = plan.current, plan.target, plan.prefix
     check_current(prefix, current.number)
     recover(layout, prefix)
-    carried = carry_over(current.path, target.path, prefix.path, existing=True)
-    with writing(target.path):
-        append_history(target.path, command, now(), _state(current), _state(target))
-    switch_generation(prefix, target.number, current.number)
+    with at_work(layout):
+        carried = _carried(current, target, prefix)
+        with writing(target.path):
+            append_history(target.path, command, now(), _state(current), _state(target))
+        switch_generation(prefix, target.number, current.number)
     announce(prefix, layout)
     return read_info(prefix), carried
+
+
+def _carried(current: Generation, target: Generation, prefix: Prefix) -> Carried:
+    if not current.path.is_dir():  # going back is what helps then
+        return Carried(0, {})
+    try:
+        return carry_over(current.path, target.path, prefix.path, existing=True)
+    except EnvironmentStateError:  # its records are damaged, and what it helps is the same
+        return carry_over(current.path, target.path, prefix.path, existing=True, repair=True)
 
 
 def _state(generation: Generation) -> State:
@@ -222,18 +238,31 @@ def _check_ours(found: Prefix) -> int:
 
 def _parent_of(generation: Generation, generations: tuple[Generation, ...]) -> int | None:
     manifest = generation.manifest
-    if manifest is not None:
+    if manifest is not None and (manifest.parent is not None or manifest.prefix is not None):
         return manifest.parent
+    # Damaged, or of a time when nobody wrote that down.
     earlier = [each.number for each in generations if each.number < generation.number]
     return max(earlier, default=None)
 
 
 def _before(found: Prefix, generation: Generation) -> Generation:
-    parent = _parent_of(generation, read_history(found))
-    if parent is None:
-        raise GenerationNotFoundError(
-            f"there is nothing before generation {generation.number} of {found.name}",
-            cause="the environment was created with it",
-            hint=f"to remove the environment: `kaa env remove -p {found.path}`",
-        )
-    return find_generation(found, parent)
+    generations = read_history(found)
+    by_number = {each.number: each for each in generations}
+    parent = by_number.get(_parent_of(generation, generations) or 0)
+    while parent is not None and _is_renamed(parent, generation):
+        parent = by_number.get(_parent_of(parent, generations) or 0)
+    if parent is not None:
+        return parent
+    raise GenerationNotFoundError(
+        f"there is nothing before generation {generation.number} of {found.name}",
+        cause="the environment was created with it",
+        hint=f"to remove the environment: `kaa env remove -p {found.path}`",
+    )
+
+
+def _is_renamed(before: Generation, after: Generation) -> bool:
+    """Say whether nothing but the environment's place is another: there is nothing to undo."""
+    old, new = before.manifest, after.manifest
+    if old is None or new is None or old.prefix == new.prefix or old.specs != new.specs:
+        return False
+    return not changed(before.packages(), after.packages())

@@ -10,12 +10,20 @@ from kaa.environments.registry import conda_environments_file, unregister_missin
 from kaa.environments.writer import writer_if_free
 from kaa.kernels.specs import prune_kernelspecs
 from kaa.model.errors import StoreError
-from kaa.transaction.commit import LEAVING, REMOVED, RENAMED, UNANNOUNCED, renamed_to
+from kaa.transaction.commit import (
+    LEAVING,
+    REMOVED,
+    RENAMED,
+    STANDS_IN,
+    UNANNOUNCED,
+    renamed_to,
+    stands_alone,
+    stood_in_for,
+)
 from kaa.transaction.leftovers import clear_leftovers
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from kaa.store.layout import Layout
@@ -51,11 +59,13 @@ def _has_removals(directory: Path) -> bool:
     return any(generations.glob(f"{REMOVED}*")) or any(generations.glob(f"*/{LEAVING}"))
 
 
-def _unfinished(directory: Path) -> Iterator[Prefix]:
-    for mark in (directory / GENERATIONS).glob(f"*/{UNANNOUNCED}"):
-        yield Prefix(directory / mark.parent.name)
-    for mark in (directory / GENERATIONS).glob(f"*/{RENAMED}"):
-        yield Prefix(directory / mark.parent.name)
+def _unfinished(directory: Path) -> list[Prefix]:
+    marks = [
+        mark
+        for pattern in (RENAMED, UNANNOUNCED, f"{STANDS_IN}*")
+        for mark in (directory / GENERATIONS).glob(f"*/{pattern}")
+    ]
+    return list(dict.fromkeys(Prefix(directory / mark.parent.name) for mark in marks))
 
 
 def _finish(found: Prefix, layout: Layout) -> None:
@@ -63,10 +73,15 @@ def _finish(found: Prefix, layout: Layout) -> None:
     from kaa.workflows.announce import announce
     from kaa.workflows.remove import take_away
 
-    target = renamed_to(found)
-    if target is not None and target.current_number is not None:
+    if renamed_to(found) is not None:
         take_away(found, layout)
-    elif target is not None:
+    else:
         (found.generations / RENAMED).unlink(missing_ok=True)
+    for source in stood_in_for(found):  # which may be where nobody looks
+        with suppress(StoreError), writer_if_free(source, "finish what was begun") as free:
+            if free:
+                take_away(source, layout)
+    if not stood_in_for(found):
+        stands_alone(found)
     if found.path.is_symlink():
         announce(found, layout)
