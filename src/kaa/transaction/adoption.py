@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import HISTORY, State, append_history
-from kaa.environments.graph import read_heads
+from kaa.environments.heads import read_heads
 from kaa.environments.history import LOCK, lock_of, write_lock_file
 from kaa.environments.prefix import ADOPTING, GENERATIONS, MANIFEST, OWN, write_manifest_file
 from kaa.environments.sealed import SEAL, seal_records

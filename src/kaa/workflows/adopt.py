@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
-from kaa.environments.graph import project_name, read_graph, read_heads
+from kaa.environments.graph import project_name, read_graph
+from kaa.environments.heads import read_heads
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info, read_manifest
 from kaa.environments.processes import users_of
