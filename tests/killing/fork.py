@@ -28,6 +28,7 @@ _ALSO = (
     "rich.progress",
     "rich.table",
 )
+_POLITE = {signal.SIGINT, signal.SIGTERM}
 
 
 def serve() -> None:
@@ -41,6 +42,8 @@ def serve() -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     assert threading.active_count() == 1, "a process with threads cannot be forked"
+    # A signal that comes while a process gets ready waits until it is one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
     print("ready", flush=True)
     for line in sys.stdin:
         task = json.loads(line)
@@ -70,6 +73,7 @@ def _run(task: dict[str, Any]) -> None:
         from killing.events import Watch, install
 
         install(Watch(**task["watch"]))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _POLITE)
     run()
 
 
