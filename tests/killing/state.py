@@ -118,7 +118,9 @@ def check_cache(place: Place) -> list[str]:
     lines = []
     for path in sorted((place.root / "pkgs").glob("[!.]*.lock")):
         entry = path.with_suffix("")
-        if not (entry / "info" / "index.json").is_file() or path.stat().st_size != _LOCK.size:
+        if path.stat().st_size != _LOCK.size:
+            continue  # was to be written when the process was killed
+        if not (entry / "info" / "index.json").is_file():
             lines.append(f"{entry.name}: counts, and is not there")
             continue
         listed = json.loads((entry / "info" / "paths.json").read_text(encoding="utf-8"))
@@ -140,7 +142,8 @@ def left_behind(place: Place, expected: frozenset[str]) -> list[str]:
     packages = place.root / "pkgs"
     for entry in sorted(packages.glob("[!.]*")):
         if entry.is_dir():
-            if not (packages / f"{entry.name}.lock").is_file():
+            lock = packages / f"{entry.name}.lock"
+            if not lock.is_file() or lock.stat().st_size != _LOCK.size:
                 lines.append(f"package without its lock file: {entry.name}")
         elif entry.suffix == ".lock" and not entry.with_suffix("").is_dir():
             lines.append(f"lock file without its package: {entry.name}")

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import AbortedError
-from kaa.store.disk import replace_file, writing
+from kaa.store.disk import writing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -133,8 +133,9 @@ def _as_holder(lock: _Lock, doing: str) -> Iterator[None]:
     try:
         if doing:
             own = Holder(os.getpid(), platform.node(), time.time(), doing)
-            with contextlib.suppress(OSError):  # nobody but who waits would miss them
-                replace_file(facts, json.dumps(asdict(own)).encode())
+            # Nobody but who waits would miss them, and that one can do with half of them.
+            with contextlib.suppress(OSError):
+                facts.write_bytes(json.dumps(asdict(own)).encode())
         yield
     finally:
         with contextlib.suppress(OSError):

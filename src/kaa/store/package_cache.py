@@ -8,6 +8,7 @@ lock file yet) simply does not count and is replaced.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -171,8 +172,32 @@ def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Non
         shutil.rmtree(old, ignore_errors=True)
     staging.replace(final)
     # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
-    lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))
+    try:
+        lock.write_bytes(_LOCK.pack(_REVISION, bytes.fromhex(sha256)))
+    except OSError:
+        _remove_entry(final, lock)
+        raise
     allowed = layout.packages.stat().st_mode & _READ & ~_RUN
     mode = stat.S_IMODE(lock.stat().st_mode)
     if mode & allowed != allowed:
         lock.chmod(mode | allowed)
+
+
+def remove_halves(layout: Layout) -> None:
+    """Remove entries without a whole lock file, which a killed process has left, and the reverse.
+
+    Only for a cache that is kaa's own: other programs keep packages without such files. Raises
+    :class:`~kaa.model.errors.StoreError` when the cache cannot be locked.
+    """
+    with locked(layout, "packages"):
+        for path in layout.packages.glob("[!.]*"):
+            entry = path.name.removesuffix(".lock")
+            final, lock = layout.packages / entry, layout.packages / f"{entry}.lock"
+            if (path == lock and not final.is_dir()) or (path == final and not is_whole_lock(lock)):
+                _remove_entry(final, lock)
+
+
+def _remove_entry(final: Path, lock: Path) -> None:
+    with contextlib.suppress(OSError):
+        lock.unlink(missing_ok=True)
+    shutil.rmtree(final, ignore_errors=True)

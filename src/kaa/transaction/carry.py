@@ -272,16 +272,17 @@ class _Work:
             return
         self._make(path.rpartition("/")[0])
         # Never written into: what is there may share its content with the package cache.
-        whole = self.existing or os.path.lexists(target)
-        part = f"{self.staging}/{PART}" if whole else target
+        part = f"{self.staging}/{PART}" if self.existing or os.path.lexists(target) else target
         try:
             if not (part == target and path.endswith(".pyc") and link(source, target)):
                 program = path.partition("/")[0] in _PROGRAMS
                 copy_file(source, status, part, self.relocate if program else None, self.relocate)
-        except FileNotFoundError:  # a running program has deleted it
-            with contextlib.suppress(FileNotFoundError):
+        except BaseException as error:  # a generation of before is not thrown away
+            with contextlib.suppress(OSError):
                 os.unlink(part)
-            return
+            if isinstance(error, FileNotFoundError):
+                return  # a running program has deleted it
+            raise
         if part != target:
             os.replace(part, target)
         self.files += 1

@@ -31,6 +31,7 @@ from kaa.environments.sealed import seal_records
 from kaa.model.environment import now
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
+from kaa.transaction.carry import PART
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,6 +214,8 @@ def settle(prefix: Prefix) -> None:
         if number.isdigit() and number != str(prefix.current_number):
             _remove(prefix.generations / number)
         mark.unlink(missing_ok=True)
+    for part in prefix.generations.glob(f"[0-9]*/{PART}"):  # on its way into one of before
+        part.unlink(missing_ok=True)
     leaving = prefix.generations / LEAVING
     if leaving.exists():
         if not os.path.lexists(prefix.path):

@@ -11,6 +11,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from kaa.environments.elsewhere import noted_directories
 from kaa.environments.prefix import ADOPTING, GENERATIONS, Prefix
 from kaa.environments.registry import conda_environments_file, find_prefixes
 from kaa.environments.writer import LOCK, writer_if_free
@@ -19,6 +20,7 @@ from kaa.model.errors import StoreError
 from kaa.store.layout import WORK
 from kaa.store.locks import Runs, runs
 from kaa.store.package_cache import STAGING as UNPACKING
+from kaa.store.package_cache import remove_halves
 from kaa.store.run_token import token_of
 from kaa.transaction.commit import BESIDE, LEAVING, PENDING, REMOVED, STANDS_IN, settle
 from kaa.transaction.stage import STAGING
@@ -45,6 +47,8 @@ def clear_leftovers(layout: Layout, prefix: Prefix) -> None:
     with runs(layout) as found:
         for path in _of_runs(layout, found):
             _remove(path)
+        if found.dead and layout.package_directory is None:
+            remove_halves(layout)
     _clear(prefix)
     for other in _unsettled(layout, prefix):
         with contextlib.suppress(StoreError), writer_if_free(other, _DOING) as free:
@@ -108,9 +112,14 @@ def _everywhere(layout: Layout) -> Iterator[Path]:
 
 
 def _parents(layout: Layout) -> tuple[Path, ...]:
-    """Return the directories in which this user's environments are, and theirs on conda's list."""
+    return (*directories_in_reach(layout), layout.overlays)
+
+
+def directories_in_reach(layout: Layout) -> tuple[Path, ...]:
+    """Return the directories of environments: configured, of those on conda's list, or noted."""
     listed = (prefix.path.parent for prefix in find_prefixes(layout))
-    return tuple(dict.fromkeys((*layout.all_environments, layout.overlays, *listed)))
+    noted = noted_directories(layout)
+    return tuple(dict.fromkeys((*layout.all_environments, *listed, *noted)))
 
 
 def _unsettled(layout: Layout, own: Prefix) -> Iterator[Prefix]:

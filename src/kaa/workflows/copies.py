@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
+from kaa.environments.elsewhere import note_directory
 from kaa.environments.history import read_history
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, carried_path, read_info, read_manifest
@@ -106,6 +107,7 @@ async def prepare_copy(
     prefix = Prefix(resolve_prefix(layout, *request.target))
     async with AsyncExitStack() as stack:
         if not request.dry_run:
+            note_directory(layout, prefix)
             # In one order for everybody, or two that rename to and fro would wait for ever.
             written = {prefix.path: prefix} | ({source.path: source} if request.rename else {})
             for path in sorted(written):

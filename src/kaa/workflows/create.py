@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from kaa.environments.elsewhere import note_directory
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info
 from kaa.environments.writer import sole_writer_meanwhile
@@ -94,6 +95,7 @@ async def prepare_create(
     check_writable(prefix.generations)
     async with AsyncExitStack() as stack:
         if not request.dry_run:
+            note_directory(layout, prefix)
             await stack.enter_async_context(sole_writer_meanwhile(prefix, request.command))
             check_absent(prefix)  # who was waited for may have made it
             # In a thread, because it may take long, and Ctrl-C must not have to wait.

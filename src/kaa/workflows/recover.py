@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from kaa.environments.elsewhere import forget_directories
 from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.environments.registry import conda_environments_file, unregister_missing
 from kaa.environments.writer import writer_if_free
@@ -20,7 +21,7 @@ from kaa.transaction.commit import (
     stands_alone,
     stood_in_for,
 )
-from kaa.transaction.leftovers import clear_leftovers
+from kaa.transaction.leftovers import clear_leftovers, directories_in_reach
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def recover(layout: Layout, prefix: Prefix) -> None:
     The caller is the only writer of ``prefix``; what others are at work on is left alone. Raises
     :class:`~kaa.model.errors.StoreError` when lock files cannot be written.
     """
-    directories = dict.fromkeys((prefix.path.parent, *layout.all_environments))
+    directories = dict.fromkeys((prefix.path.parent, *directories_in_reach(layout)))
     removed = any(map(_has_removals, directories))
     clear_leftovers(layout, prefix)
     for directory in directories:
@@ -52,6 +53,7 @@ def recover(layout: Layout, prefix: Prefix) -> None:
             prune_kernelspecs()
         with tolerated("conda's list has environments that are gone", conda_environments_file()):
             unregister_missing(layout, tuple(directories))
+    forget_directories(layout)
 
 
 def _has_removals(directory: Path) -> bool:

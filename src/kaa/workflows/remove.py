@@ -12,6 +12,7 @@ from kaa.store.disk import check_writable
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import delete, detach
 from kaa.workflows.inspect import find_environment, not_ours
+from kaa.workflows.recover import recover
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def remove_environment(
         )
     check_writable(found.generations)
     with sole_writer(found, command), at_work(layout):
+        recover(layout, found)
         info = read_info(find_environment(layout, None, found.path))  # as whoever was there left it
         take_away(found, layout)
     return info
