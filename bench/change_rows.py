@@ -37,7 +37,9 @@ def _prepared(place: Workplace) -> None:
         command.run()
     layout = Layout(place.root / _ROOT)
     python = layout.environments / "first" / "bin" / "python"
-    entries = [lock.stem for lock in layout.packages.glob("*.lock") if lock.stem[:7] != "python-"]
+    # Not what the linker has locked for itself, nor the interpreter.
+    locks = layout.packages.glob("[!.]*.lock")
+    entries = [lock.stem for lock in locks if not lock.stem.startswith("python-")]
     with compiling(layout, wait=True), interpreter(python) as compiler:
         compile_entries(layout, place.python_spec.partition("=")[2], entries, compiler)
     missing = set(entries) - {lock.stem for lock in layout.packages.glob(".compiled/*/*.lock")}
