@@ -92,6 +92,10 @@ def test_it_is_read_and_changed_only_after_it_is_adopted(made: Path, forge: Forg
     )
     assert out.decode().strip() == str(made)
     assert kaa("adopt", "-p", made, "-y").out.count("Nothing to do") == 1
+    # What conda linked is the first generation like any other: gone back to, and looked through.
+    done(kaa("undo", "-p", made, "-y"))
+    assert os.readlink(made) == os.path.join(".kaa", "hive", "1")  # noqa: PTH115, PTH118
+    done(kaa("verify", "-p", made))
 
 
 def test_what_runs_in_it_goes_on(made: Path, forge: Forge) -> None:
