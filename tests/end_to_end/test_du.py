@@ -169,3 +169,24 @@ def test_nothing_at_all() -> None:
     answer = kaa("du")
     assert answer.code == 0, answer.err
     assert kaa("du", "-n", "missing").code == 3
+
+
+def test_a_cache_that_is_only_read_is_counted_and_never_cleaned(
+    demo: Answer, tmp_path: Path
+) -> None:
+    beneath, own = tmp_path / "beneath", tmp_path / "own"
+    beneath.mkdir()
+    (root() / "pkgs").rename(beneath / "kaa")
+    config = home() / ".config" / "kaa" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'pkgs-dirs = ["{own}", "{beneath}"]\n')
+    answer = everything()
+    check(answer)
+    assert use_of(answer, "package cache, only read")["size"] == du(beneath / "kaa")
+    demo_use = use_of(answer, "demo")
+    assert demo_use["shared"]["packages"] > 0 and demo_use["shared"]["elsewhere"] == 0
+    assert kaa("env", "remove", "-n", "demo", "-y").code == 0
+    before = du(beneath)
+    for arguments in ((), ("--all",), ("--force-pkgs-dirs",)):
+        assert kaa("clean", "-y", *arguments).code == 0
+    assert du(beneath) == before

@@ -46,6 +46,10 @@ def find_places(layout: Layout, *more: Path) -> list[Place]:
     places = [
         *own,
         Place(Holder.PACKAGES, "package cache", layout.packages, (_real(layout.packages),)),
+        *(
+            Place(Holder.PACKAGES, "package cache, only read", path, (_real(path),))
+            for path in layout.shared_packages
+        ),
         *_caches(layout),
         Place(Holder.OTHER, "everything else of kaa's", layout.root, (_real(layout.root),)),
         *foreign,
