@@ -45,7 +45,7 @@ def _complete_generations(
     ]
 
 
-@click.command(short_help="Show what an environment was, and which command made it so.")
+@click.command(short_help="Show what an environment was, and when.")
 @environment_options
 @json_option
 @verbose_option
