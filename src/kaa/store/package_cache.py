@@ -131,15 +131,17 @@ def new_entry(layout: Layout, entry: str, sha256: str) -> Iterator[Path]:
     """
     make_directory(layout.packages)
     with at_work(layout):
-        staging = _temporary(layout)
+        staging, old = _temporary(layout), None
         try:
             yield staging
             seal_package(staging, sha256)
             _let_others_read(staging)
             with locked(layout, "packages"):
                 if not _holds(layout.packages, entry, sha256):
-                    _put_in_place(layout, staging, entry, sha256)
+                    old = _put_in_place(layout, staging, entry, sha256)
         finally:
+            if old is not None:  # not under the lock, since it may take long
+                shutil.rmtree(old, ignore_errors=True)
             if staging.exists():
                 shutil.rmtree(staging, ignore_errors=True)
 
@@ -162,14 +164,15 @@ def _let_others_read(package: Path) -> None:
                 path.chmod(mode | (wanted if mode & stat.S_IXUSR else wanted & ~_RUN))
 
 
-def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> None:
+def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Path | None:
+    """Make ``staging`` the entry, and return where the one before is now, for removal."""
     final = layout.packages / entry
     lock = layout.packages / f"{entry}.lock"
-    if final.exists():  # left by an interrupted write, or of another archive
+    old = None
+    if final.exists():  # left by an interrupted write, damaged, or of another archive
         lock.unlink(missing_ok=True)
         old = _temporary(layout)
         final.replace(old)
-        shutil.rmtree(old, ignore_errors=True)
     staging.replace(final)
     # Last, because an entry counts from here on. Not replaced but written: rattler may hold it.
     try:
@@ -181,6 +184,7 @@ def _put_in_place(layout: Layout, staging: Path, entry: str, sha256: str) -> Non
     mode = stat.S_IMODE(lock.stat().st_mode)
     if mode & allowed != allowed:
         lock.chmod(mode | allowed)
+    return old
 
 
 def remove_halves(layout: Layout) -> None:

@@ -94,7 +94,7 @@ async def link_packages(
             raise disk_error_in(str(error), prefix.generations) or StoreError(
                 "the packages could not be linked",
                 cause=str(error),
-                hint="try again; if it stays so, remove the package cache (see `kaa info`)",
+                hint="`kaa repair --all` looks for damage in the package cache, and mends it",
             ) from error
     progress.finish(Phase.LINK)
 
