@@ -36,7 +36,10 @@ app = lazy_group(
             "kaa.cli.repair:repair", "Mend what is damaged in environments and packages."
         ),
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
-        "kernels": Entry("kaa.cli.kernels:kernels", "List every environment's kernel."),
+        "kernels": Entry(
+            "kaa.cli.kernels:kernels",
+            "The kernels of this machine's environments, whoever made them.",
+        ),
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),
         "clean": Entry("kaa.cli.clean:clean", "Remove what nothing refers to."),

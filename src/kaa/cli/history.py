@@ -127,7 +127,7 @@ def _elsewhere(old: object, new: object) -> str:
     return f" ({before} -> {after})" if before != after else f" ({after})"
 
 
-@click.command(short_help="Show how two generations of an environment differ.")
+@click.command(short_help="Show how two generations differ.")
 @environment_options
 @click.argument("before", type=int, required=False, shell_complete=_complete_generations)
 @click.argument("after", type=int, required=False, shell_complete=_complete_generations)
