@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from killing.place import PYTHON
-from killing.state import State, paths, read_state
+from killing.state import State, compare, paths, read_state
 
 if TYPE_CHECKING:
     from killing.place import Place
@@ -164,7 +164,8 @@ def play(place: Place, scene: Scene) -> Stage:
         if following is not None:
             place.kaa(*NEXT[following], "-y", "-q")
             expected |= paths(place)
-    if any(outcome.environments != outcomes[0].environments for outcome in outcomes):
-        raise RuntimeError(f"{scene.name} makes something else each time")
+    for outcome in outcomes:
+        if differing := compare(outcome, outcomes[0]):
+            raise RuntimeError(f"something else each time: {differing[:3]}")
     seconds = sorted(took)[len(took) // 2]
     return Stage(scene, kept, seconds, old, outcomes[0], frozenset(expected), space)

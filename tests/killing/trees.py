@@ -17,8 +17,8 @@ Tree = dict[str, str]
 
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 _GENERATION = re.compile(rb"(\.kaa/[^/\"]+/)\d+")
-_SEAL = "records-seal.json"
-"""A memory of when the records were last written."""
+_MEMORIES = ("conda-meta/kaa/records-seal.json", "conda-meta/kaa/compared.json")
+"""What says when other files were last written."""
 _MILLISECONDS = re.compile(rb'("(?:timestamp|installed_at|mtime\w*)": )[\d.]+')
 
 
@@ -67,7 +67,7 @@ def _mark(full: str, path: str) -> str:
         return f"directory {mode}"
     if not stat.S_ISREG(status.st_mode):
         return f"special {mode}"
-    if path.endswith(_SEAL):
+    if path in _MEMORIES:
         return f"file {mode}"
     with open(full, "rb") as stream:  # noqa: PTH123 - texts, for speed
         content = stream.read()

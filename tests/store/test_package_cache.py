@@ -13,7 +13,13 @@ import pytest
 from kaa.sources.host import find_host_pythons
 from kaa.store.host_python import ensure_host_python
 from kaa.store.layout import Layout
-from kaa.store.package_cache import has_entry, new_entry, read_origin, write_origin
+from kaa.store.package_cache import (
+    has_entry,
+    new_entry,
+    read_origin,
+    remove_halves,
+    write_origin,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +90,19 @@ def test_an_entry_of_another_archive_is_replaced(layout: Layout) -> None:
     put(layout, "other", OTHER)
     assert has_entry(layout, ENTRY, OTHER)
     assert content(layout) == "other"
+
+
+def test_halves_of_entries_are_removed_and_nothing_else(layout: Layout) -> None:
+    put(layout, "whole")
+    (layout.packages / "bear-1.0-0" / "info").mkdir(parents=True)
+    (layout.packages / "bear-1.0-0.lock").touch()
+    (layout.packages / "fur-1.0-0").mkdir()
+    (layout.packages / "wolf-1.0-0.lock").write_bytes(b"1")
+    (layout.packages / ".of-others").mkdir()
+    remove_halves(layout)
+    left = {path.name for path in layout.packages.iterdir()}
+    assert left == {ENTRY, f"{ENTRY}.lock", ".of-others"}
+    assert has_entry(layout, ENTRY, ONE)
 
 
 def test_work_that_another_process_finished_is_kept(layout: Layout) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kaa.environments.elsewhere import note_directory
 from kaa.environments.prefix import Prefix
 from kaa.environments.writer import sole_writer
 from kaa.model.errors import NotWritableError, StoreError
@@ -288,3 +289,26 @@ def test_locks_that_cannot_be_written(tmp_path: Path) -> None:
     (layout.locks / "held.lock").mkdir(parents=True)
     with pytest.raises(StoreError, match="locks cannot be written"), locked(layout, "held"):
         pytest.fail("there can be no lock")
+
+
+def test_half_a_file_in_a_generation_gone_back_to_is_cleared(layout: Layout) -> None:
+    """As by an undo: what is carried into a generation of before is written beside at first."""
+    other = Prefix(layout.environments / "other")
+    (other.generations / "1").mkdir(parents=True)
+    (other.generations / "1" / ".kaa-part").touch()
+    other.path.symlink_to(".kaa/other/1")
+    lock = other.generations.with_name(".lock-other")
+    lock.touch()  # of who was killed at it
+    clear_leftovers(layout, Prefix(layout.environments / "demo"))
+    assert list((other.generations / "1").iterdir()) == []
+    assert not lock.exists()
+
+
+def test_what_is_left_at_a_path_that_only_a_note_knows_is_cleared(
+    layout: Layout, tmp_path: Path
+) -> None:
+    own = Prefix(tmp_path / "projects" / "own")
+    note_directory(layout, own)
+    (own.generations / ".new-1").mkdir(parents=True)
+    clear_leftovers(layout, Prefix(layout.environments / "demo"))
+    assert list((tmp_path / "projects").iterdir()) == []
