@@ -29,6 +29,8 @@ class Scene:
     again: bool = False
     into: int | None = None
     """The generation that is gone back to: what no package owns is carried into it beforehand."""
+    moves: bool = False
+    """Whether an environment goes from one path to another, so that both may be there at first."""
     others: tuple[str, ...] = ("install", "create", "update")
     """What other commands may come next, of :data:`NEXT`."""
 
@@ -59,7 +61,7 @@ SCENES = {
         Scene("undo", ("undo", "-n", "demo"), into=1),
         Scene("rollback", ("rollback", "-n", "demo", "1"), into=1, again=True),
         Scene("clone", ("clone", "demo", "new")),
-        Scene("rename", ("rename", "demo", "new")),
+        Scene("rename", ("rename", "demo", "new"), moves=True),
         Scene("env-remove", ("env", "remove", "-n", "demo")),
     )
 }

@@ -74,20 +74,22 @@ def compare(found: State, expected: State) -> list[str]:
     return lines
 
 
+def both(old: State, new: State) -> State:
+    """Return what there is when the new environment is there and the old one has still to go."""
+    return State({**old.environments, **new.environments}, {})
+
+
 def compare_generations(found: State, before: State, into: int | None) -> list[str]:
     """Say which of the generations that were there before are not what they were.
 
-    ``into`` is one that may have got more, but no half of a file.
+    ``into`` is one that may have got more.
     """
     lines = []
     for path, generations in before.generations.items():
         for number, tree in generations.items():
             now = found.generations.get(path, {}).get(number)
-            if path not in found.environments or now is None:
-                continue
-            if number == into:
-                lines += [f"{path} {number}: {name}" for name in now if _UNFINISHED.search(name)]
-            elif now != tree:
+            if path in found.environments and number != into and now not in (None, tree):
+                assert now is not None
                 lines += [f"{path} {number}: {line}" for line in differences(now, tree)[:3]]
     return lines
 
@@ -139,6 +141,9 @@ def left_behind(place: Place, expected: frozenset[str]) -> list[str]:
     found = paths(place)
     lines = sorted(found - expected)
     lines += sorted(p for p in found & expected if _UNFINISHED.search(p.rpartition("/")[2]))
+    for prefix in prefixes(place):
+        parts = (prefix.parent / ".kaa" / prefix.name).glob("[0-9]*/.kaa-*")
+        lines += [str(path) for path in parts]
     packages = place.root / "pkgs"
     for entry in sorted(packages.glob("[!.]*")):
         if entry.is_dir():

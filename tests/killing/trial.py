@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from killing.scenes import NEXT, Stage
 from killing.state import (
     State,
+    both,
     check_cache,
     check_programs,
     compare,
@@ -77,6 +78,8 @@ def _judge_state(place: Place, stage: Stage, after: State, verdict: Verdict) -> 
         verdict.became = "old"
     elif not from_new:
         verdict.became = "new"
+    elif stage.scene.moves and not compare(after, both(stage.old, stage.new)):
+        verdict.became = "both"
     else:
         verdict.became = "half"
         verdict.half += from_old if len(from_old) < len(from_new) else from_new
@@ -95,7 +98,9 @@ def _go_on(
         answer = place.kaa(*NEXT[verdict.next], "-y", "-q")
         if answer.code:
             verdict.broken.append(f"next command: {answer.code} {answer.err[-1000:]}")
-        verdict.half += compare(_without(read_state(place)), _without(after))
+        # Of two that are there the next command takes the old one away.
+        expected = stage.new if verdict.became == "both" else after
+        verdict.half += compare(_without(read_state(place)), _without(expected))
         verdict.leftovers += left_behind(place, stage.expected)
     if repeats:
         answer = place.kaa(*stage.command)
