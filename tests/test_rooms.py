@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "src" / "kaa"
 ROOMS = (
     "cli",
+    "jupyter",
     "workflows",
     "doctor",
     "solver",

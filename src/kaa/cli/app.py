@@ -36,6 +36,7 @@ app = lazy_group(
             "kaa.cli.repair:repair", "Mend what is damaged in environments and packages."
         ),
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
+        "lab": Entry("kaa.cli.lab:lab", "Start JupyterLab with every environment in its launcher."),
         "kernels": Entry(
             "kaa.cli.kernels:kernels",
             "The kernels of this machine's environments, whoever made them.",

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.lazy import Entry, lazy_group
-from kaa.cli.options import json_option, pass_invocation, verbose_option
+from kaa.cli.options import (
+    dry_run_option,
+    json_option,
+    pass_invocation,
+    quiet_option,
+    verbose_option,
+)
 from kaa.cli.text import printable, write_json, write_line, write_note, write_table
 
 if TYPE_CHECKING:
@@ -17,7 +23,10 @@ if TYPE_CHECKING:
 
 kernels = lazy_group(
     "kernels",
-    {"list": Entry("kaa.cli.kernels:list_kernels", "List the kernels of every environment.")},
+    {
+        "list": Entry("kaa.cli.kernels:list_kernels", "List the kernels of every environment."),
+        "sync": Entry("kaa.cli.kernels:sync_kernels", "Write them where every program looks."),
+    },
     "The kernels of this machine's environments, whoever made them.",
 )
 
@@ -69,3 +78,35 @@ def _row(offer: Offer, listing: KernelListing) -> list[str]:
         offer.id,
     ]
     return [printable(cell) for cell in cells]
+
+
+@click.command("sync", short_help="Write them where every program looks.")
+@dry_run_option
+@json_option
+@quiet_option
+@verbose_option
+@pass_invocation
+def sync_kernels(invocation: Invocation) -> None:
+    """Write a kernelspec for every environment that can run a kernel, and remove those of the gone.
+
+    Programs that ask no manager find them: nbconvert, papermill, Quarto, VS Code. Those of kaa's
+    own environments are always there. Kernelspecs that kaa did not write are left alone.
+    """
+    from kaa.settings.directories import this_layout
+    from kaa.workflows import kernels as workflow
+
+    done = workflow.sync_kernels(this_layout(), dry_run=invocation.dry_run)
+    if invocation.json:
+        write_json({"success": True, "dry_run": invocation.dry_run, **done.as_dict()})
+        return
+    for name, reason in done.failed:
+        write_note(printable(f"warning: {name} could not be written: {reason}"))
+    for directory, program in done.dead:
+        line = f"note: {directory} leads to {program}, which is gone; kaa did not write it"
+        write_note(printable(line))
+    if invocation.speaks:
+        verb = "Would write" if invocation.dry_run else "Wrote"
+        removed = f", removed {len(done.removed)}" if done.removed else ""
+        write_line(f"{verb} {len(done.written)} kernelspecs{removed}.")
+        for name in (*done.written, *done.removed) if invocation.verbosity else ():
+            write_line(printable(f"  {name}"))

@@ -15,6 +15,8 @@ import os
 import posixpath
 import sys
 
+from kaa.environments.activation_scripts import script_changes
+
 # `typing` is slow to import; checkers take this name for typing's own.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
+ACTIVATION = "activation"
+"""Where it is remembered what activation scripts set, below the layout's ``metadata``."""
 _UNSET = "***unset***"
 """What ``conda env config vars unset`` writes into the state file instead of a value."""
 
@@ -112,9 +116,18 @@ def activated(
     generation: str | os.PathLike[str],
     environ: Mapping[str, str],
     windows: bool = WINDOWS,
+    cache: str | None = None,
 ) -> dict[str, str]:
-    """Return ``environ`` as it is when the environment is active (see :func:`activation`)."""
-    merged = {**environ, **activation(prefix, generation, environ, windows)}
+    """Return ``environ`` as it is when the environment is active (see :func:`activation`).
+
+    Its activation scripts have run; what they set is remembered in the directory ``cache``.
+    """
+    merged = _merged(environ, activation(prefix, generation, environ, windows))
+    return _merged(merged, script_changes(os.fspath(generation), merged, cache))
+
+
+def _merged(environ: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    merged = {**environ, **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,17 +18,14 @@ def launcher_text() -> str:
     """
     import inspect
 
-    from kaa.environments import activation
+    from kaa.environments import activation, activation_scripts
     from kaa.kernels import launcher
 
-    lines = ["# Written by kaa; starts the kernels of its environments.", _FUTURE]
-    for module in (activation, launcher):
-        lines += [
-            line
-            for line in inspect.getsource(module).splitlines()
-            if line != _FUTURE and not line.startswith("from kaa.")
-        ]
-    return "\n".join(lines) + "\n"
+    parts = ["# Written by kaa; starts the kernels of its environments.", _FUTURE]
+    for module in (activation_scripts, activation, launcher):
+        source = inspect.getsource(module).replace(f"{_FUTURE}\n", "")
+        parts.append(_OWN_IMPORT.sub("", source))
+    return "\n".join(parts)
 
 
 def install_launcher(layout: Layout) -> Path:
@@ -49,3 +47,4 @@ def install_launcher(layout: Layout) -> Path:
 
 
 _FUTURE = "from __future__ import annotations"
+_OWN_IMPORT = re.compile(r"^from kaa\.[\w.]+ import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)

@@ -1,20 +1,35 @@
 """What a kernelspec runs: starts an environment's kernel, activated, as this very process.
 
 Called as ``<prefix>/bin/python -I -S launcher.py --prefix <prefix> --overlays <directory> --
-<the kernel's arguments>``. kaa writes this module and :mod:`kaa.environments.activation` into one
-file outside of its own installation (:mod:`kaa.kernels.installed_launcher`), so the rules there
-hold here too: standard library, Python 3.7, cheap imports, and each import of kaa's own in a line.
+<the kernel's arguments>``. With ``--run kernel`` what follows is a whole command; ``--minor`` says
+which Python the environment has, where this one is another; ``--fallback`` is a Python with kaa in
+it, to show why a kernel cannot start. kaa writes this module and those of
+:mod:`kaa.environments` that it imports into one file outside of its own installation
+(:mod:`kaa.kernels.installed_launcher`), so the rules there hold here too: standard library, Python
+3.7, cheap imports, and each import of kaa's own in a line.
 """
 
 # Importing pathlib would double the time that this takes.
-# ruff: noqa: PTH110, PTH118
+# ruff: noqa: PTH110, PTH118, PTH120
 
 from __future__ import annotations
 
 import os
 import sys
 
-from kaa.environments.activation import WINDOWS, activated, become, generation_of, interpreter
+from kaa.environments.activation import (
+    ACTIVATION,
+    WINDOWS,
+    activated,
+    become,
+    bin_directories,
+    generation_of,
+    interpreter,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Appending leaves the environment's own packages in front of the overlay's. The current
 # directory goes, as in ipykernel_launcher, so that no file beside the notebook shadows a module;
@@ -78,18 +93,62 @@ def kernel_command(generation: str, overlays: str, minor: str) -> list[str]:
 
 def main(argv: list[str]) -> int:
     """Start the kernel; returns only on failure (and on Windows, with the kernel's exit code)."""
-    own, kernel = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
+    own, rest = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
     options = dict(zip(own[::2], own[1::2]))  # noqa: B905 (Python 3.10's)
     prefix = options["--prefix"]
     generation = generation_of(prefix)
-    free_threaded = "t" in getattr(sys, "abiflags", "")
-    minor = f"{sys.version_info[0]}.{sys.version_info[1]}" + ("t" if free_threaded else "")
+    root = os.path.dirname(options["--overlays"])
+    environ = activated(
+        prefix, generation, os.environ, cache=os.path.join(root, "cache", ACTIVATION)
+    )
     try:
-        command = kernel_command(generation, options["--overlays"], minor)
-    except LookupError as error:
+        if "--run" in options:
+            command = _inside(rest, prefix, generation, environ)
+        else:
+            minor = options.get("--minor") or _own_minor()
+            command = kernel_command(generation, options["--overlays"], minor) + rest
+        return become(command, environ)
+    except (LookupError, OSError) as error:
         sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")
+        return _fall_back(options, prefix, str(error), rest)
+
+
+def _own_minor() -> str:
+    free_threaded = "t" in getattr(sys, "abiflags", "")
+    return f"{sys.version_info[0]}.{sys.version_info[1]}" + ("t" if free_threaded else "")
+
+
+def _inside(
+    command: list[str], prefix: str, generation: str, environ: Mapping[str, str]
+) -> list[str]:
+    """Return a kernel's own command, its program a path: the generation's, where it has it.
+
+    Raises LookupError when there is no such program.
+    """
+    program = command[0]
+    if program.startswith(prefix + os.sep):
+        program = generation + program[len(prefix) :]
+    elif os.path.dirname(program) == "":
+        folders = bin_directories(generation) + environ.get("PATH", os.defpath).split(os.pathsep)
+        names = (os.path.join(folder, program) for folder in folders)
+        program = next((name for name in names if os.access(name, os.X_OK)), "")
+    if not program or not os.access(program, os.X_OK):
+        raise LookupError(f"its program {command[0]} is not there")
+    return [program] + command[1:]  # noqa: RUF005 (the file is joined for old Pythons, too)
+
+
+def _fall_back(options: Mapping[str, str], prefix: str, reason: str, arguments: list[str]) -> int:
+    """Open a kernel that shows the reason, in the Python that kaa is installed in."""
+    python = options.get("--fallback", "")
+    if not os.access(python, os.X_OK) or "-f" not in arguments:
         return 1
-    return become(command + kernel, activated(prefix, generation, os.environ))
+    told = ["--prefix", prefix, "--reason", reason]
+    connection = arguments[arguments.index("-f") : arguments.index("-f") + 2]
+    try:
+        command = [python, "-m", "kaa.jupyter.fallback"]
+        return become(command + told + connection, dict(os.environ))
+    except OSError:
+        return 1
 
 
 if __name__ == "__main__":

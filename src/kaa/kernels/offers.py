@@ -66,6 +66,11 @@ class Offer:
         """Why the kernel cannot run, None where it can."""
         return self.environment.facts.problem
 
+    @property
+    def native(self) -> bool:
+        """Whether it is the environment's Python itself, with an ipykernel of its own or lent."""
+        return self.kernel is None or self.kernel.name in _NATIVE
+
 
 def offers(
     environments: Iterable[Discovered], options: KernelOptions, running_in: str = ""

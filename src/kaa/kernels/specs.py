@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.kernels.writing import cannot_write, write_text
+from kaa.model.errors import KernelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kaa.kernels.offers import Offer
     from kaa.store.layout import Layout
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
@@ -89,6 +91,36 @@ def write_kernelspec(
     # Last, since Jupyter takes a directory for a kernelspec only when it has this file.
     write_text(directory / "kernel.json", json.dumps(content, indent=1))
     return Kernelspec(directory.name, directory, prefix, content["display_name"])
+
+
+def write_offer(offer: Offer, layout: Layout) -> Kernelspec:
+    """Write the kernelspec of an environment that another program made, under the offer's id.
+
+    It carries kaa's mark, and appears and changes in one step. Raises KernelError when a file
+    cannot be written, and for a name that is another program's already.
+    """
+    from kaa.kernels.command import kernelspec_content
+    from kaa.kernels.installed_launcher import install_launcher
+
+    install_launcher(layout)
+    directory = kernelspec_directory() / offer.id.lower()
+    prefix = Path(offer.environment.prefix)
+    file = directory / "kernel.json"
+    if file.exists() and all(spec.directory != directory for spec in find_kernelspecs()):
+        raise KernelError(
+            f"there is a kernel {directory.name} already, and kaa did not write it",
+            cause=f"it is in {directory}",
+            hint=f"remove it: jupyter kernelspec remove {directory.name}",
+        )
+    text = json.dumps(kernelspec_content(offer, layout), indent=1)
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            _copy_logos(directory, Path(offer.environment.facts.packages_directory or ""))
+        except OSError as error:
+            raise cannot_write(directory, error) from error
+        write_text(file, text)
+    return Kernelspec(directory.name, directory, prefix, offer.display_name)
 
 
 def remove_kernelspec(prefix: Path) -> list[Kernelspec]:

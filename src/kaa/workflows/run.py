@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kaa.environments.activation import activated
+from kaa.environments.activation import ACTIVATION, activated
 from kaa.environments.launch import execute, program_arguments
 from kaa.environments.prefix import carried_path, read_manifest
 from kaa.model.errors import ProgramNotFoundError
@@ -36,7 +36,8 @@ def run_program(
     found = find_environment(layout, name, prefix)
     check_there(found)
     generation = found.current
-    environ = activated(found.path, generation, os.environ)
+    cache = os.fspath(layout.metadata / ACTIVATION)
+    environ = activated(found.path, generation, os.environ, cache=cache)
     command = program_arguments(list(arguments), found.path, generation, environ)
     try:
         return execute(command, environ, cwd)

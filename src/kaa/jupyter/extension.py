@@ -1,0 +1,40 @@
+"""The server extension: installing kaa beside Jupyter is all that it takes to see the kernels.
+
+Jupyter Server links extensions before it makes its managers ("Extending Jupyter Server"): the
+place to say which kernelspec manager it is to be, unless its configuration says so already.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+_MANAGER = "kaa.jupyter.manager.KaaKernelSpecManager"
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": "kaa.jupyter.extension"}]
+
+
+def _link_jupyter_server_extension(server: ServerApp) -> None:
+    from traitlets.config import Config
+
+    chosen = server.config.ServerApp.get("kernel_spec_manager_class")
+    gateway = server.config.GatewayClient.get("url") or os.environ.get("JUPYTER_GATEWAY_URL")
+    if gateway:
+        return  # kernels run on another machine, whose environments are its own
+    if chosen is None:
+        server.update_config(Config({"ServerApp": {"kernel_spec_manager_class": _MANAGER}}))
+    elif str(chosen) != _MANAGER:
+        server.log.info(
+            "kaa lists no kernels: ServerApp.kernel_spec_manager_class is %s, not %s",
+            chosen,
+            _MANAGER,
+        )
+
+
+def _load_jupyter_server_extension(server: ServerApp) -> None:
+    """Do nothing more: the manager is at work (Jupyter Server wants the function)."""

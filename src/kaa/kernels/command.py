@@ -1,0 +1,57 @@
+"""The command by which a kernel of any environment is started: through the launcher, activated."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from kaa.environments.facts import interpreter
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from kaa.kernels.offers import Offer
+    from kaa.store.layout import Layout
+
+_LAUNCHER = (3, 7)
+"""The oldest Python that can read the launcher."""
+
+
+def launch_command(offer: Offer, layout: Layout) -> list[str]:
+    """Return the ``argv`` of a kernelspec (with ``{connection_file}`` in it) for an offer.
+
+    The launcher runs in the environment's own Python where that can read it, so that the kernel
+    starts although kaa's installation is gone; else in the one that runs this.
+    """
+    environment, kernel = offer.environment, offer.kernel
+    facts = environment.facts
+    own = facts.python is not None and facts.problem is None and _reads(facts.python)
+    python = interpreter(environment.prefix, windows=os.name == "nt") if own else sys.executable
+    start = [python, "-I", "-S", str(layout.launcher)]
+    options = ["--prefix", environment.prefix, "--overlays", str(layout.overlays)]
+    if facts.problem is not None:
+        told = ["--prefix", environment.prefix, "--reason", facts.problem]
+        return [sys.executable, "-m", "kaa.jupyter.fallback", *told, "-f", "{connection_file}"]
+    options += ["--fallback", sys.executable]
+    if not own and facts.python is not None:
+        options += ["--minor", ".".join(facts.python.split(".")[:2])]
+    if kernel is None or offer.native:
+        return [*start, *options, "--", "-f", "{connection_file}"]
+    return [*start, *options, "--run", "kernel", "--", *kernel.argv]
+
+
+def kernelspec_content(offer: Offer, layout: Layout) -> dict[str, Any]:
+    """Return what ``kernel.json`` says of an offer (Jupyter's kernelspec format)."""
+    return {
+        "argv": launch_command(offer, layout),
+        "display_name": offer.display_name,
+        "language": offer.language,
+        "interrupt_mode": "signal",
+        "metadata": dict(offer.metadata),
+    }
+
+
+def _reads(python: str) -> bool:
+    numbers = [int(part) for part in python.split(".")[:2] if part.isdigit()]
+    return tuple(numbers) >= _LAUNCHER
