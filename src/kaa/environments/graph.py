@@ -14,7 +14,7 @@ from kaa.environments.conditions import holds
 from kaa.environments.heads import read_heads
 from kaa.environments.prefix import read_manifest
 from kaa.model.graph import Dependency, DependencyGraph, Node, Vertex, parse_dependency
-from kaa.model.package import source_of_channel
+from kaa.model.package import project_name, source_of_channel
 from kaa.sources.versions import readable_specs
 
 if TYPE_CHECKING:
@@ -169,8 +169,3 @@ def _with_asked(nodes: list[Node], manifest: Manifest | None) -> list[Node]:
 def _named_by(node: Node, typed: Mapping[str, list[str]]) -> list[str]:
     names = dict.fromkeys((project_name(node.name), *node.projects))
     return [name for name in names if name in typed]
-
-
-def project_name(name: str) -> str:
-    """Return the normal form of a project's name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -40,6 +40,11 @@ def source_of_channel(channel: str) -> str:
     return parts[-1] if parts else channel
 
 
+def project_name(name: str) -> str:
+    """Return the normal form of a project's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """One package, planned or installed.

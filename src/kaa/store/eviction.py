@@ -8,12 +8,12 @@ remove.
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.store.locks import locked
 from kaa.store.package_cache import STAGING, is_whole
+from kaa.store.run_token import random_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def evict(layout: Layout, name: str, layers: tuple[str, ...], *, base: bool) -> 
             # The lock file first: an entry counts no longer without it.
             for path in (place / f"{name}{_LOCK}", place / name):
                 if os.path.lexists(path):
-                    beside = place / f"{STAGING}{secrets.token_hex(8)}-{secrets.token_hex(4)}"
+                    beside = place / f"{STAGING}{random_text(8)}-{random_text(4)}"
                     path.replace(beside)
                     doomed.append(beside)
     return doomed

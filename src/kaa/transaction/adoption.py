@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from kaa.environments.sealed import SEAL, seal_records
 from kaa.model.errors import UnsupportedError
 from kaa.store.disk import check_writable, flush, writing
 from kaa.store.exchange import exchange
+from kaa.store.run_token import random_text
 from kaa.transaction.commit import BESIDE, UNANNOUNCED
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def settle_adoption(prefix: Prefix) -> None:
         elif generation.is_symlink():
             generation.unlink()
         # Half a mark would be taken for the whole.
-        doomed = prefix.generations / f"{BESIDE}{secrets.token_hex(4)}"
+        doomed = prefix.generations / f"{BESIDE}{random_text(4)}"
         mark.rename(doomed)
         shutil.rmtree(doomed)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shlex
 import shutil
 from dataclasses import replace
@@ -31,6 +30,7 @@ from kaa.environments.sealed import seal_records
 from kaa.model.environment import now
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
+from kaa.store.run_token import random_text
 from kaa.transaction.carry import PART
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def commit_renamed(
     are marked, with one token, so that whoever finds the two after a kill knows that ``source`` is
     to go. The caller is the only writer of both. Raises what :func:`commit_first_generation` does.
     """
-    token = secrets.token_hex(8)
+    token = random_text(8)
     with writing(prefix.path):
         check_absent(prefix)
         settle(prefix)
@@ -279,7 +279,7 @@ def keep_past(generation: Generation, directory: Path) -> None:
     if past.is_dir():
         return
     directory.mkdir(parents=True, exist_ok=True)
-    beside = directory / f"{BESIDE}{secrets.token_hex(4)}"
+    beside = directory / f"{BESIDE}{random_text(4)}"
     beside.mkdir()
     if generation.manifest is not None:
         write_manifest_file(beside / MANIFEST.name, generation.manifest)
@@ -350,7 +350,7 @@ def _point_to(prefix: Prefix, generation: Path) -> None:
 def _link(prefix: Prefix, generation: Path) -> None:
     if prefix.path.is_dir() and not prefix.path.is_symlink():
         prefix.path.rmdir()
-    beside = prefix.generations / f"{BESIDE}{secrets.token_hex(4)}"
+    beside = prefix.generations / f"{BESIDE}{random_text(4)}"
     # Relative, so that a directory of environments can be moved or mounted elsewhere as a whole.
     beside.symlink_to(
         Path(os.path.relpath(generation, prefix.path.parent)), target_is_directory=True
@@ -374,7 +374,7 @@ def detach(prefix: Prefix) -> Path:
     the mark tells :func:`settle` that the generations were to go with it. The path that is
     returned is for :func:`delete` and need not exist.
     """
-    doomed = prefix.generations.with_name(f"{REMOVED}{prefix.name}-{secrets.token_hex(4)}")
+    doomed = prefix.generations.with_name(f"{REMOVED}{prefix.name}-{random_text(4)}")
     with writing(prefix.path):
         if prefix.generations.is_dir():
             (prefix.generations / LEAVING).touch()

@@ -17,9 +17,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kaa.environments.foreign import foreign_distributions, metadata_directories, site_packages
-from kaa.environments.graph import project_name
 from kaa.environments.history import Generation
 from kaa.model.errors import EnvironmentStateError
+from kaa.model.package import project_name
 from kaa.transaction.carried import BESIDE
 from kaa.transaction.copying import sha256
 

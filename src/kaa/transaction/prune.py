@@ -7,11 +7,11 @@ that is cleared away, of which an undo knows all packages; the rest is what anyb
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from kaa.model.errors import EnvironmentStateError
 from kaa.store.disk import flush, writing
+from kaa.store.run_token import random_text
 from kaa.transaction.commit import REMOVED, keep_past, settle
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ def prune_generation(prefix: Prefix, generation: Generation) -> Path:
             )
         keep_past(generation, prefix.generations)
         flush(prefix.generations)
-        doomed = prefix.generations / f"{REMOVED}{number}-{secrets.token_hex(4)}"
+        doomed = prefix.generations / f"{REMOVED}{number}-{random_text(4)}"
         (prefix.generations / str(number)).replace(doomed)
     return doomed

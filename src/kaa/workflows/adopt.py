@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
-from kaa.environments.graph import project_name, read_graph
+from kaa.environments.graph import read_graph
 from kaa.environments.heads import read_heads
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info, read_manifest
@@ -19,7 +19,7 @@ from kaa.environments.writer import sole_writer, sole_writer_meanwhile
 from kaa.model.adoption import Adoption
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import EnvironmentStateError, InvalidSpecError, RequestError
-from kaa.model.package import is_subdir, source_of_channel
+from kaa.model.package import is_subdir, project_name, source_of_channel
 from kaa.settings.configuration import load_configuration
 from kaa.solver.specs import parse_spec
 from kaa.sources.channels import resolve_sources

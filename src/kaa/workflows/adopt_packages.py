@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from kaa.environments.foreign import direct_url, foreign_package, read_foreign
-from kaa.environments.graph import project_name, read_graph
+from kaa.environments.graph import read_graph
 from kaa.model.environment import Manifest, now
 from kaa.model.errors import PackageNotInstalledError
 from kaa.model.graph import Vertex
-from kaa.model.package import PYPI
+from kaa.model.package import PYPI, project_name
 from kaa.model.plan import Plan
 from kaa.network.locations import redact
 from kaa.solver.request import Solution

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from kaa.store.deletion import delete_counted
 from kaa.store.disk import disk_error
 from kaa.store.eviction import evict
 from kaa.store.locks import alone, at_work, locked
+from kaa.store.run_token import random_text
 from kaa.transaction.commit import REMOVED, detach
 from kaa.transaction.prune import prune_generation
 
@@ -201,7 +201,7 @@ class _Leavers:
             return self._leave_package(item)
         if not os.path.lexists(item.path):
             return None
-        beside = item.path.with_name(f"{REMOVED}{item.name}-{secrets.token_hex(4)}")
+        beside = item.path.with_name(f"{REMOVED}{item.name}-{random_text(4)}")
         item.path.replace(beside)
         return [beside]
 

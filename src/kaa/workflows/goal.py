@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kaa.environments.graph import project_name
 from kaa.model.errors import PackageNotInstalledError, RequestError, SolveError
 from kaa.model.options import Dependencies
+from kaa.model.package import project_name
 from kaa.model.progress import Phase
 from kaa.solver.request import Solution
 from kaa.solver.solve import attempt, solve

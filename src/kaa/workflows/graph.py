@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from kaa.environments.graph import project_name, read_graph
+from kaa.environments.graph import read_graph
 from kaa.model.errors import PackageNotInstalledError
 from kaa.model.graph import (
     Chain,
@@ -21,6 +21,7 @@ from kaa.model.graph import (
     Presence,
     Vertex,
 )
+from kaa.model.package import project_name
 from kaa.workflows.inspect import find_environment
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import os
 from typing import TYPE_CHECKING
 
 from kaa.environments.foreign import foreign_distributions, site_packages
-from kaa.environments.graph import project_name
 from kaa.environments.records import read_files
+from kaa.model.package import project_name
 from kaa.transaction.cached import cached_package
 from kaa.workflows.difference import same
 
