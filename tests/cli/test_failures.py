@@ -83,13 +83,13 @@ def test_the_path_of_a_system_error_is_said() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["creat"], "no such command 'creat'", "did you mean 'kaa create'?"),
+        (["creat"], "no such command 'creat'", "did you mean 'kaa create' or 'kaa clean'?"),
         (["env", "lst"], "no such command 'lst'", "did you mean 'kaa env list'?"),
-        (["remove", "-n", "x"], "no such command 'remove'", "did you mean 'kaa env remove'?"),
+        (["whoneeds", "x"], "no such command 'whoneeds'", "did you mean 'kaa repoquery whoneeds'?"),
         (["zzzzzz"], "no such command 'zzzzzz'", "'kaa --help' lists them"),
         (["create", "--prefx", "x"], "no such option '--prefx'", "did you mean --prefix?"),
         (["env", "lits"], "no such command 'lits'", "did you mean 'kaa env list'?"),
-        (["remov"], "no such command 'remov'", "did you mean 'kaa env remove'?"),
+        (["whoneed"], "no such command 'whoneed'", "did you mean 'kaa repoquery whoneeds'?"),
         (["create", "-n", "x", "-y"], "nothing was asked for", "at least one package"),
         (["create", "numpy"], "which environment?", "-n NAME"),
         (["create", "-n", "x", "-p", "y", "numpy"], "name two environments", "one of them"),

@@ -112,7 +112,10 @@ def test_an_environment_that_another_program_made_is_read_and_left_as_it_is(newe
 # --- what may not be written to, or read -----------------------------------------------------
 
 
-def test_a_directory_of_generations_that_is_read_only(newer: Path) -> None:
+def test_a_directory_of_generations_that_is_read_only(
+    newer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # below it, there may be written
     generations = newer.parent / ".kaa" / "demo"
     generations.chmod(0o555)
     try:

@@ -211,7 +211,7 @@ def test_a_link_that_leads_nowhere(demo: Answer) -> None:
     listing = kaa("env", "list", "--json").json["environments"]
     assert "is missing" in listing[0]["problem"]
     run = kaa("run", "-n", "demo", "growl")
-    assert run.code == 3 and "broken" in run.err and "env remove" in run.err
+    assert run.code == 3 and "broken" in run.err and "kaa repair -p" in run.err
     assert kaa("env", "remove", "-n", "demo", "-y").code == 0
     assert not os.path.lexists(prefix)
     assert list(below(root() / "envs")) == []

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-PATIENCE = 0.8
-"""Seconds that a place has to answer in."""
+PATIENCE = 0.45
+"""Seconds that all places have to answer in, and then all environments that are in them."""
 _FORMAT = 1
 _WORKERS = 8
 _MIXED = frozenset({Maker.VENV, Maker.CONDA, Maker.PYENV})
@@ -80,18 +80,15 @@ def discover(layout: Layout, machine: Machine | None = None) -> Discovery:
     machine = machine or this_machine()
     index = layout.metadata / "environments.json"
     known = _read_index(index)
-    deadline = time.monotonic() + PATIENCE
     places = [place for finder in FINDERS for place in finder(machine)]
     looks = {f"{place.path} {number}": place for number, place in enumerate(places)}
-    named, silent = _in_time(looks, lambda place: list(_candidates(place)), deadline)
+    named, silent = _in_time(looks, lambda place: list(_candidates(place)))
     candidates: dict[str, _Candidate] = {prefix: _own(prefix) for prefix in _own_prefixes(layout)}
     for key in looks:  # in the order of the finders: the first says whose a prefix is
         for candidate in named.get(key, ()):
             candidates.setdefault(candidate.prefix, candidate)
     architecture = _architecture()
-    entries, late = _in_time(
-        candidates, lambda each: _read(each, known, architecture, machine), deadline
-    )
+    entries, late = _in_time(candidates, lambda each: _read(each, known, architecture, machine))
     remembered = {prefix: entry for prefix, entry in entries.items() if entry is not None}
     # Of what does not answer now, what is known stays for the time when it does.
     remembered.update({prefix: known[prefix] for prefix in late if prefix in known})
@@ -158,13 +155,12 @@ def _read(
     return _Entry(marks(prefix, facts, windows=windows), facts)
 
 
-def _in_time(
-    tasks: Mapping[str, T], work: Callable[[T], R], deadline: float
-) -> tuple[dict[str, R], list[str]]:
-    """Do ``work`` on all values until ``deadline`` (monotonic); return results and what is late.
+def _in_time(tasks: Mapping[str, T], work: Callable[[T], R]) -> tuple[dict[str, R], list[str]]:
+    """Do ``work`` on all values for :data:`PATIENCE` at most; return results and what is late.
 
     The threads are daemons: one that waits for a dead file system keeps nobody from leaving.
     """
+    deadline = time.monotonic() + PATIENCE
     waiting = deque(tasks.items())
     done: dict[str, R] = {}
     finished = threading.Semaphore(0)

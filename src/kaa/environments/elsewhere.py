@@ -17,6 +17,7 @@ from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.store.disk import writing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kaa.store.layout import Layout
@@ -33,8 +34,7 @@ def note_directory(layout: Layout, prefix: Prefix) -> None:
     directory = prefix.path.parent
     if directory in layout.all_environments:
         return
-    name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-    path = layout.root / _DIRECTORY / name
+    path = layout.root / _DIRECTORY / _name(directory)
     with writing(path), contextlib.suppress(FileExistsError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(directory)
@@ -42,21 +42,34 @@ def note_directory(layout: Layout, prefix: Prefix) -> None:
 
 def noted_directories(layout: Layout) -> tuple[Path, ...]:
     """Return the directories that were noted, as long as there is something of kaa's in them."""
-    directories = []
-    for path in sorted((layout.root / _DIRECTORY).glob("*")):
-        with contextlib.suppress(OSError):
-            directory = path.readlink()
-            if (directory / GENERATIONS).is_dir():
-                directories.append(directory)
-    return tuple(directories)
+    return tuple(directory for _, directory in _notes(layout) if _in_use(directory))
 
 
 def forget_directories(layout: Layout) -> None:
     """Take away the notes of directories in which nothing of kaa's is any more."""
-    kept = set(noted_directories(layout))
-    for path in (layout.root / _DIRECTORY).glob("*"):
-        with contextlib.suppress(OSError):
-            if path.readlink() not in kept:
+    for path, directory in _notes(layout):
+        if not _in_use(directory):
+            with contextlib.suppress(OSError):
                 path.unlink()
     with contextlib.suppress(OSError):
         (layout.root / _DIRECTORY).rmdir()
+
+
+def _notes(layout: Layout) -> Iterator[tuple[Path, Path]]:
+    """Give the notes and what they lead to; what else is among them is somebody's own."""
+    for path in sorted((layout.root / _DIRECTORY).glob("*")):
+        with contextlib.suppress(OSError):
+            directory = path.readlink()
+            if path.name == _name(directory):
+                yield path, directory
+
+
+def _name(directory: Path) -> str:
+    return hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+
+
+def _in_use(directory: Path) -> bool:
+    try:
+        return (directory / GENERATIONS).is_dir()
+    except OSError:
+        return False
