@@ -34,3 +34,12 @@ def test_kaas_own_directory_need_not_be_noted(tmp_path: Path) -> None:
     note_directory(layout, prefix)
     assert noted_directories(layout) == ()
     assert not (layout.root / "elsewhere").exists()
+
+
+def test_what_is_no_note_is_left_alone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "kaa")
+    own = layout.root / "elsewhere" / "trial"
+    own.parent.mkdir(parents=True)
+    own.symlink_to("nowhere")
+    forget_directories(layout)
+    assert own.is_symlink() and noted_directories(layout) == ()
