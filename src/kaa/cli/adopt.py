@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
-    verbose_option,
-    yes_option,
 )
 
 if TYPE_CHECKING:
@@ -35,12 +30,7 @@ Examples:
 @click.command(short_help="Take over what pip installed, or what conda made.", epilog=_EXAMPLES)
 @environment_options
 @click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def adopt(
     invocation: Invocation, name: str | None, prefix: Path | None, packages: tuple[str, ...]
 ) -> None:

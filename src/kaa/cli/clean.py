@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
-    json_option,
-    pass_invocation,
-    quiet_option,
-    verbose_option,
-    yes_option,
+    changing_options,
 )
 from kaa.cli.text import printable, write_line, write_note
 from kaa.model.errors import AbortedError, RequestError
@@ -60,12 +55,7 @@ Examples:
     metavar="DAYS",
     help="Keep generations that were in use within these days (default 30).",
 )
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def clean(
     invocation: Invocation, /, keep: int | None, older_than: float | None, **flags: bool
 ) -> None:

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
-    json_option,
     one_of,
-    pass_invocation,
-    quiet_option,
     solve_options,
-    verbose_option,
-    yes_option,
 )
 from kaa.model.errors import AbortedError
 
@@ -51,12 +46,7 @@ Examples:
     is_flag=True,
     help="Without the packages that the settings want in every new environment.",
 )
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def create(
     invocation: Invocation,
     name: str | None,

@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
-    json_option,
     one_of,
-    pass_invocation,
-    quiet_option,
-    verbose_option,
-    yes_option,
 )
 from kaa.model.errors import AbortedError
 
@@ -27,12 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Remove an environment and its kernel.")
 @environment_options
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def remove(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     """Remove an environment: its files, its generations and its Jupyter kernel."""
     remove_whole(invocation, *one_of(name, prefix))

@@ -8,14 +8,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
     json_option,
     one_of_or_active,
     pass_invocation,
-    quiet_option,
     verbose_option,
-    yes_option,
 )
 from kaa.cli.processes import process_lines
 from kaa.cli.text import printable, write_json, write_line, write_table
@@ -165,12 +163,7 @@ _offline = click.option("--offline", is_flag=True, help="Use what the caches hav
 @click.command(short_help="Undo the last change of an environment.")
 @environment_options
 @_offline
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def undo(invocation: Invocation, name: str | None, prefix: Path | None, offline: bool) -> None:
     """Go back to the generation that the current one was made from.
 
@@ -184,12 +177,7 @@ def undo(invocation: Invocation, name: str | None, prefix: Path | None, offline:
 @environment_options
 @click.argument("generation", type=int, shell_complete=_complete_generations)
 @_offline
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def rollback(
     invocation: Invocation, name: str | None, prefix: Path | None, generation: int, offline: bool
 ) -> None:

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
     fix_option,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
     solve_options,
-    verbose_option,
-    yes_option,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +32,8 @@ Examples:
 @environment_options
 @solve_options()
 @click.argument("specs", metavar="SPEC...", nargs=-1)
-@yes_option
-@dry_run_option
 @fix_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def install(
     invocation: Invocation,
     name: str | None,

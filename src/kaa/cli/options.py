@@ -67,6 +67,14 @@ verbose_option = click.option(
 )
 
 
+def changing_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Add what every command has that changes something, and its first argument, the invocation."""
+    wrapped: Callable[..., object] = pass_invocation(command)
+    for option in (verbose_option, quiet_option, json_option, dry_run_option, yes_option):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 def _complete_names(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:

@@ -8,15 +8,10 @@ import click
 
 from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
     fix_option,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
-    verbose_option,
-    yes_option,
 )
 from kaa.model.errors import RequestError
 
@@ -46,13 +41,8 @@ Examples:
     is_flag=True,
     help="Run the programs that packages bring for when they go.",
 )
-@yes_option
-@dry_run_option
 @fix_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def remove(
     invocation: Invocation,
     name: str | None,

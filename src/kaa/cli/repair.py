@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
-    verbose_option,
-    yes_option,
 )
 
 if TYPE_CHECKING:
@@ -39,12 +34,7 @@ Examples:
     "--all", "everything", is_flag=True, help="All environments and the whole package cache."
 )
 @click.option("--offline", is_flag=True, help="Use what the caches have, and no network.")
-@yes_option
-@dry_run_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def repair(
     invocation: Invocation,
     name: str | None,

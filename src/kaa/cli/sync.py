@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
     fix_option,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
     solve_options,
-    verbose_option,
-    yes_option,
 )
 
 if TYPE_CHECKING:
@@ -48,13 +43,8 @@ Examples:
     help="An environment.yml, a requirements file or a lock file.",
 )
 @solve_options()
-@yes_option
-@dry_run_option
 @fix_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def sync(
     invocation: Invocation,
     name: str | None,

@@ -8,16 +8,11 @@ import click
 
 from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
-    dry_run_option,
+    changing_options,
     environment_options,
     fix_option,
-    json_option,
     one_of_or_active,
-    pass_invocation,
-    quiet_option,
     solve_options,
-    verbose_option,
-    yes_option,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +34,8 @@ Examples:
 @solve_options()
 @installed_argument("[PACKAGE...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Update all packages.")
-@yes_option
-@dry_run_option
 @fix_option
-@json_option
-@quiet_option
-@verbose_option
-@pass_invocation
+@changing_options
 def update(
     invocation: Invocation,
     name: str | None,
