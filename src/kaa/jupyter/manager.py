@@ -52,8 +52,7 @@ class KaaKernelSpecManager(KernelSpecManager):
     kernelspec_path = Unicode(
         None,
         allow_none=True,
-        help="Write the kernelspecs to disk as well: '' for all users, '--user', '--sys-prefix', "
-        "or a prefix.",
+        help="Understood and without effect: `kaa kernels sync` writes kernelspecs to disk.",
     ).tag(config=True)
     enable_debugger = Bool(
         None, allow_none=True, help="Say whether kernels can be debugged; unset asks each of them."
@@ -79,6 +78,10 @@ class KaaKernelSpecManager(KernelSpecManager):
         for name, value in theirs.items():
             if name not in ours and self.has_trait(name):
                 setattr(self, name, value)
+        if self.kernelspec_path is not None:
+            self.log.warning(
+                "kernelspec_path has no effect: `kaa kernels sync` writes kernelspecs to disk"
+            )
         self._layout = this_layout()
         self._offers: tuple[Offer, ...] = ()
         self._lock = threading.Lock()

@@ -207,11 +207,3 @@ def _check(
 
 def _wrong_type(each: dict[str, Any], detail: str) -> Finding:
     return Finding(Kind.TYPE, each["_path"], detail=detail)
-
-
-def damaged_entries(packages: Path, entries: Iterable[str]) -> Iterator[tuple[str, Finding]]:
-    """Give the entries in which :func:`quick_damage` finds something, and the first of it."""
-    for entry in entries:
-        finding = quick_damage(packages, entry)
-        if finding is not None:
-            yield entry, finding
