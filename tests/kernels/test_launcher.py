@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from kaa.kernels import notebook
 from kaa.kernels.installed_launcher import install_launcher, launcher_text
 from kaa.kernels.overlay import overlay_prefix
 from kaa.kernels.specs import write_kernelspec
+from kaa.store.layout import Layout
 
 from .conftest import (
     MINOR,
@@ -24,9 +26,6 @@ from .conftest import (
     site_of,
     started,
 )
-
-if TYPE_CHECKING:
-    from kaa.store.layout import Layout
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="generations are made as on POSIX")
 
@@ -218,12 +217,83 @@ def test_the_launcher_is_one_file_of_old_syntax_and_cheap_imports(layout: Layout
     imported = {
         alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names
     }
-    assert imported == {"ntpath", "os", "posixpath", "sys"}
+    assert imported == {"os", "sys"}
     assert "kaa." not in {
         node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
     }
-    assert layout.launcher.name == install_launcher(layout).name
-    assert install_launcher(layout).read_text(encoding="utf-8") == launcher_text()
+    ast.parse(inspect.getsource(notebook), feature_version=(3, 7))
+
+
+def test_python_keeps_the_launchers_bytecode_and_nothing_stays_on_its_path(
+    layout: Layout, demo: Demo
+) -> None:
+    launcher = install_launcher(layout)
+    show = "import sys; print(sys.path, [n for n in sys.modules if n.startswith('kaa')])"
+    command = [
+        *(str(demo.prefix / "bin" / "python"), "-I", "-S", "-v", str(launcher)),
+        *("--prefix", str(demo.prefix), "--overlays", str(layout.overlays), "--run", "kernel"),
+        *("--", str(demo.prefix / "bin" / "python"), "-c", show),
+    ]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert str(layout.root) not in done.stdout.replace(str(layout.environments), "")
+    read = [line for line in done.stderr.splitlines() if "kaa_launcher" in line]
+    assert any(".pyc matches" in line or "code object from" in line for line in read), read
+    assert not any("wrote" in line for line in read)
+
+
+def test_several_versions_write_their_launchers_at_once(tmp_path: Path) -> None:
+    own = Layout(tmp_path / "root")
+    program = """
+import sys
+from pathlib import Path
+from kaa.kernels import installed_launcher as written
+from kaa.store.layout import Layout
+
+own = written.launcher_text()
+written.launcher_text = lambda: own + "# " + sys.argv[2]
+written._FORGOTTEN = float(sys.argv[3])
+for _ in range(50):
+    written.install_launcher(Layout(Path(sys.argv[1])))
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, str(own.root), version, "60"])
+        for version in ("a", "a", "b", "c")
+    ]
+    command = [sys.executable, "-I", "-S", str(own.launcher), "--prefix", sys.prefix]
+    command += ["--overlays", str(own.overlays), "--run", "kernel", "--"]
+    command += [str(Path(sys.executable)), "-c", "print('started')"]
+    while any(writer.poll() is None for writer in writers):
+        if own.launcher.exists():
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "started\n", "")
+    assert [writer.returncode for writer in writers] == [0] * 4
+
+
+def test_what_other_versions_left_long_ago_is_deleted(tmp_path: Path) -> None:
+    own = Layout(tmp_path / "root")
+    for name in ("old", "recent"):
+        left = own.startup / name / "kaa_launcher.py"
+        left.parent.mkdir(parents=True)
+        left.write_text("")
+    os.utime(own.startup / "old" / "kaa_launcher.py", (0, 0))
+    install_launcher(own)
+    kept = {folder.name for folder in own.startup.iterdir()}
+    assert "recent" in kept
+    assert "old" not in kept
+    assert len(kept) == 2
+
+
+def test_a_damaged_launcher_is_written_again(tmp_path: Path) -> None:
+    own = Layout(tmp_path / "root")
+    install_launcher(own)
+    files = sorted(path for path in own.root.rglob("*.py"))
+    before = [file.read_text() for file in files]
+    assert len(files) == 3
+    files[1].write_text("")
+    files[2].unlink()
+    install_launcher(own)
+    assert [file.read_text() for file in files] == before
 
 
 def test_without_any_ipykernel_the_reason_is_said(layout: Layout, tmp_path: Path) -> None:

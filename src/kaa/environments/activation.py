@@ -10,9 +10,7 @@ to the standard library, to Python 3.7's syntax, and to imports that cost nothin
 
 from __future__ import annotations
 
-import ntpath
 import os
-import posixpath
 import sys
 
 from kaa.environments.activation_scripts import script_changes
@@ -21,6 +19,7 @@ from kaa.environments.activation_scripts import script_changes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
 WINDOWS = os.name == "nt"
 
@@ -46,20 +45,23 @@ def generation_of(prefix: str | os.PathLike[str]) -> str:
 def bin_directories(prefix: str | os.PathLike[str], windows: bool = WINDOWS) -> list[str]:
     """Return the directories that activation puts on PATH, first one first (they may not exist)."""
     prefix = os.fspath(prefix)
+    path = _paths(windows)
     if not windows:
-        return [posixpath.join(prefix, "bin")]
+        return [path.join(prefix, "bin")]
     folders = ("", r"Library\mingw-w64\bin", r"Library\usr\bin", r"Library\bin", "Scripts", "bin")
-    return [ntpath.join(prefix, folder) if folder else prefix for folder in folders]
+    return [path.join(prefix, folder) if folder else prefix for folder in folders]
 
 
 def interpreter(prefix: str | os.PathLike[str], windows: bool = WINDOWS) -> str:
     """Return the path of the environment's Python, whether it is there or not."""
     prefix = os.fspath(prefix)
     if not windows:
-        return posixpath.join(prefix, "bin", "python")
-    if os.path.exists(os.path.join(prefix, "pyvenv.cfg")):
-        return ntpath.join(prefix, "Scripts", "python.exe")
-    return ntpath.join(prefix, "python.exe")
+        parts = ["bin", "python"]
+    elif os.path.exists(os.path.join(prefix, "pyvenv.cfg")):
+        parts = ["Scripts", "python.exe"]
+    else:
+        parts = ["python.exe"]
+    return str(_paths(windows).join(prefix, *parts))
 
 
 def activation(
@@ -75,7 +77,7 @@ def activation(
     ``conda activate`` and venv's scripts do: its directories leave PATH, its own variables go.
     """
     prefix, generation = os.fspath(prefix), os.fspath(generation)
-    path = ntpath if windows else posixpath
+    path = _paths(windows)
     active = [environ[name] for name in ("CONDA_PREFIX", "VIRTUAL_ENV") if environ.get(name)]
 
     changes: dict[str, str | None] = dict.fromkeys(("PYTHONHOME", "__PYVENV_LAUNCHER__"))
@@ -126,6 +128,19 @@ def activated(
     return _merged(merged, script_changes(os.fspath(generation), merged, cache))
 
 
+def _paths(windows: bool) -> ModuleType:
+    """Return the rules of paths there, those of another system imported only when asked for."""
+    if windows == WINDOWS:
+        return os.path
+    if windows:
+        import ntpath
+
+        return ntpath
+    import posixpath
+
+    return posixpath
+
+
 def _merged(environ: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
     merged = {**environ, **changes}
     return {name: value for name, value in merged.items() if value is not None}
@@ -154,7 +169,7 @@ def become(argv: list[str], environ: Mapping[str, str]) -> int:
 def _search_path(
     first: list[str], leave_out: set[str], environ: Mapping[str, str], windows: bool
 ) -> str:
-    path = ntpath if windows else posixpath
+    path = _paths(windows)
     # Without PATH, programs are still looked for in the system's default directories.
     present = environ.get("PATH", path.defpath)
     separator: str = path.pathsep

@@ -1,14 +1,39 @@
-"""The launcher as kernelspecs run it: one file below kaa's root, independent of kaa itself."""
+"""The launcher as kernelspecs run it: files below kaa's root, independent of kaa itself.
+
+What kernelspecs name is a stub of a few lines at a path that stays. It imports the launcher proper
+from a directory of its own, so that Python keeps the bytecode: compiling it at every start would
+take longer than running it. The directory's name is a hash of what is in it. Two versions of kaa
+can therefore write at once, and a kernel that starts meanwhile finds one version's files, whole.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaa.kernels.writing import write_text
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from types import ModuleType
 
     from kaa.store.layout import Layout
+
+_STUB = """\
+# Written by kaa; starts the kernels of its environments.
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "{room}", "{version}"))
+from kaa_launcher import main
+del sys.path[0]
+sys.exit(main(sys.argv[1:]))
+"""
+_FUTURE = "from __future__ import annotations"
+_OWN_IMPORT = re.compile(r"^from kaa\.[\w.]+ import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
+_MAIN = re.compile(r"^if __name__ == .*\Z", re.MULTILINE | re.DOTALL)
+_FORGOTTEN = 30 * 24 * 3600
+"""Seconds after which another version's files go; a kernel may have begun to start from them."""
 
 
 def launcher_text() -> str:
@@ -16,35 +41,62 @@ def launcher_text() -> str:
 
     Their imports of each other are left out, since what they name stands above them.
     """
-    import inspect
-
     from kaa.environments import activation, activation_scripts
     from kaa.kernels import launcher
 
     parts = ["# Written by kaa; starts the kernels of its environments.", _FUTURE]
     for module in (activation_scripts, activation, launcher):
-        source = inspect.getsource(module).replace(f"{_FUTURE}\n", "")
-        parts.append(_OWN_IMPORT.sub("", source))
+        source = _source(module).replace(f"{_FUTURE}\n", "")
+        parts.append(_MAIN.sub("", _OWN_IMPORT.sub("", source)))
     return "\n".join(parts)
 
 
 def install_launcher(layout: Layout) -> Path:
-    """Write ``layout.launcher``, unless it is this version's already; return its path.
+    """Write ``layout.launcher`` and what it imports, where they are not this version's already.
 
-    The file is replaced in one step: a kernel that starts meanwhile finds the old or the new one.
-    Raises KernelError when it cannot be written.
+    Returns its path. Each file is replaced in one step, what is imported first: a kernel that
+    starts meanwhile finds the old or the new one. Raises KernelError when one cannot be written.
     """
-    text = launcher_text()
-    try:
-        if layout.launcher.read_text(encoding="utf-8") == text:
-            return layout.launcher
-    except (OSError, UnicodeDecodeError):
-        pass
-    from kaa.kernels.writing import write_text
-
-    write_text(layout.launcher, text)
+    modules = {"kaa_launcher.py": launcher_text(), "kaa_notebook.py": _notebook_text()}
+    version = hashlib.sha256("\0".join(modules.values()).encode()).hexdigest()[:16]
+    folder = layout.startup / version
+    stub = _STUB.format(room=layout.startup.name, version=version)
+    changed = _differs(layout.launcher, stub)
+    for name, text in modules.items():
+        # Together with the stub they become new, so that nobody takes them for forgotten ones.
+        if changed or _differs(folder / name, text):
+            write_text(folder / name, text)
+    if changed:
+        write_text(layout.launcher, stub)
+        _forget_others(folder)
     return layout.launcher
 
 
-_FUTURE = "from __future__ import annotations"
-_OWN_IMPORT = re.compile(r"^from kaa\.[\w.]+ import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
+def _notebook_text() -> str:
+    from kaa.kernels import notebook
+
+    return _source(notebook)
+
+
+def _source(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
+
+
+def _differs(file: Path, text: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") != text
+    except (OSError, UnicodeDecodeError):
+        return True
+
+
+def _forget_others(kept: Path) -> None:
+    """Delete what starts other versions' kernels, if it is old. That it stays does no harm."""
+    import shutil
+
+    for folder in kept.parent.iterdir():
+        try:
+            old = (folder / "kaa_launcher.py").stat().st_mtime < time.time() - _FORGOTTEN
+        except OSError:
+            continue
+        if old and folder != kept:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -4,13 +4,13 @@ Called as ``<prefix>/bin/python -I -S launcher.py --prefix <prefix> --overlays <
 <the kernel's arguments>``. With ``--run kernel`` what follows is a whole command; ``--minor`` says
 which Python the environment has, where this one is another; ``--fallback`` is a Python with kaa in
 it, to show why a kernel cannot start. kaa writes this module and those of
-:mod:`kaa.environments` that it imports into one file outside of its own installation
-(:mod:`kaa.kernels.installed_launcher`), so the rules there hold here too: standard library, Python
-3.7, cheap imports, and each import of kaa's own in a line.
+:mod:`kaa.environments` that it imports into one file outside of its own installation, and
+:mod:`kaa.kernels.notebook` beside it (:mod:`kaa.kernels.installed_launcher`). So the rules there
+hold here too: standard library, Python 3.7, cheap imports, and each import of kaa's own in a line.
 """
 
 # Importing pathlib would double the time that this takes.
-# ruff: noqa: PTH110, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -31,23 +31,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Appending leaves the environment's own packages in front of the overlay's. The current
-# directory goes, as in ipykernel_launcher, so that no file beside the notebook shadows a module;
-# IPython puts it back. ipykernel chooses the inline backend by a variable: programs that the
-# kernel starts must not inherit it, since they have no overlay and matplotlib would fail in them.
-_START_FROM_OVERLAY = """\
-import os, sys
-if sys.path[0] == "":
-    del sys.path[0]
-sys.path.append(os.fsdecode({overlay}))
-sys.argv[0] = os.fsdecode({program})
-from ipykernel.kernelapp import IPKernelApp
-backend = os.environ.get("MPLBACKEND")
-app = IPKernelApp.instance()
-app.initialize()
-if not backend:
-    os.unsetenv("MPLBACKEND")
-app.start()
+# Paths as bytes in ASCII, since -I may have given this process another encoding than the kernel's.
+_START = """\
+import sys; from os import fsdecode
+sys.path.insert(0, fsdecode({folder}))
+from kaa_notebook import start
+del sys.path[0]
+start(fsdecode({prefix}), fsdecode({site}), {lent})
 """
 
 
@@ -68,27 +58,28 @@ def has_ipykernel(directory: str) -> bool:
     return os.path.exists(os.path.join(directory, "ipykernel_launcher.py"))
 
 
-def kernel_command(generation: str, overlays: str, minor: str) -> list[str]:
+def kernel_command(prefix: str, generation: str, overlays: str, minor: str) -> list[str]:
     """Return the command that starts the kernel, to be followed by the kernel's arguments.
 
     Raises LookupError, with a message for the user, when there is no ipykernel to start.
     """
-    python = interpreter(generation)
-    if has_ipykernel(site_packages(generation, minor)):
-        return [python, "-m", "ipykernel_launcher"]
-    link = overlay_prefix(overlays, minor)
-    overlay = site_packages(generation_of(link), minor)
-    if not has_ipykernel(overlay):
-        raise LookupError(
-            "the environment has no ipykernel, and there is no kernel overlay "
-            f"for Python {minor} at {link}; install ipykernel into the environment"
-        )
-    # As bytes in ASCII, since -I may have given this process another encoding than the kernel's.
-    code = _START_FROM_OVERLAY.format(
-        overlay=os.fsencode(overlay),
-        program=os.fsencode(os.path.join(overlay, "ipykernel_launcher.py")),
+    site = site_packages(generation, minor)
+    lent = not has_ipykernel(site)
+    if lent:
+        link = overlay_prefix(overlays, minor)
+        site = site_packages(generation_of(link), minor)
+        if not has_ipykernel(site):
+            raise LookupError(
+                "the environment has no ipykernel, and there is no kernel overlay "
+                f"for Python {minor} at {link}; install ipykernel into the environment"
+            )
+    code = _START.format(
+        folder=os.fsencode(os.path.dirname(os.path.abspath(__file__))),
+        prefix=os.fsencode(prefix),
+        site=os.fsencode(site),
+        lent=lent,
     )
-    return [python, "-c", code]
+    return [interpreter(generation), "-c", code]
 
 
 def main(argv: list[str]) -> int:
@@ -106,7 +97,7 @@ def main(argv: list[str]) -> int:
             command = _inside(rest, prefix, generation, environ)
         else:
             minor = options.get("--minor") or _own_minor()
-            command = kernel_command(generation, options["--overlays"], minor) + rest
+            command = kernel_command(prefix, generation, options["--overlays"], minor) + rest
         return become(command, environ)
     except (LookupError, OSError) as error:
         sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")

@@ -64,6 +64,11 @@ class Layout:
         return self.root / "launcher.py"
 
     @property
+    def startup(self) -> Path:
+        """The modules that start kernels, in a directory per version of them."""
+        return self.root / "startup"
+
+    @property
     def locks(self) -> Path:
         """Lock files."""
         return self.root / "locks"
