@@ -1,43 +1,39 @@
 """Every environment of this machine, whoever made it, found by reading directories and files.
 
 What was found is remembered with the times of modification that it hangs on, so that the next look
-costs a few system calls for each environment. Places that do not answer (a network mount whose
-server is gone) are waited for once, for :data:`PATIENCE` seconds all together, and then left out.
+costs a few system calls for each environment. All places have :data:`PATIENCE` seconds to answer
+in, together; those that do not (a network mount whose server is gone) are left out.
 """
 
 # Paths are plain texts here, as in kaa.environments.finders and for its reason.
-# ruff: noqa: PTH112, PTH118, PTH119, PTH120
+# ruff: noqa: PTH116, PTH119, PTH120
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import threading
-import time
-from collections import deque
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+import stat
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from kaa.environments.facts import marks, read_facts
-from kaa.environments.finders import FINDERS, Machine, Place, directories_in
-from kaa.model.discovered import Discovered, Facts, InnerKernel, Maker
+from kaa.environments.finders import Machine, Place, directories_in, finders
+from kaa.environments.looking import look_in_time
+from kaa.environments.remembered import Entry, new_entry, read_entries, write_entries
+from kaa.model.discovered import Discovered, Facts, Maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from kaa.environments.looking import Look
     from kaa.store.layout import Layout
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-PATIENCE = 0.45
-"""Seconds that all places have to answer in, and then all environments that are in them."""
-_FORMAT = 1
-_WORKERS = 8
+PATIENCE = 0.8
+"""Seconds that everything has to answer in."""
 _MIXED = frozenset({Maker.VENV, Maker.CONDA, Maker.PYENV})
 """Places in which environments of several programs lie: their own files know better."""
+_ALL_IN_IT = f"{os.sep}*"
+"""Behind a path: the list of what is in there, not the thing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +46,9 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """A prefix, and who says so: the order decides where several do."""
+
+    order: tuple[int, ...]
     prefix: str
     maker: Maker
     name: str
@@ -79,114 +78,108 @@ def discover(layout: Layout, machine: Machine | None = None) -> Discovery:
     """
     machine = machine or this_machine()
     index = layout.metadata / "environments.json"
-    known = _read_index(index)
-    places = [place for finder in FINDERS for place in finder(machine)]
-    looks = {f"{place.path} {number}": place for number, place in enumerate(places)}
-    named, silent = _in_time(looks, lambda place: list(_candidates(place)))
-    candidates: dict[str, _Candidate] = {prefix: _own(prefix) for prefix in _own_prefixes(layout)}
-    for key in looks:  # in the order of the finders: the first says whose a prefix is
-        for candidate in named.get(key, ()):
-            candidates.setdefault(candidate.prefix, candidate)
-    architecture = _architecture()
-    entries, late = _in_time(candidates, lambda each: _read(each, known, architecture, machine))
-    remembered = {prefix: entry for prefix, entry in entries.items() if entry is not None}
+    search = _Search(machine, read_entries(index), _architecture())
+    late = look_in_time(search.beginning(layout), PATIENCE)
+    found = dict(search.found)  # those who are late may still add to it
+    entries = {prefix: entry for prefix, (entry, _) in found.items()}
     # Of what does not answer now, what is known stays for the time when it does.
-    remembered.update({prefix: known[prefix] for prefix in late if prefix in known})
+    known = search.known
+    remembered = entries | {path: known[path] for path in _beneath(late, known, entries)}
     if remembered != known:
-        _write_index(index, remembered)
+        write_entries(index, remembered)
     environments = [
-        _discovered(candidates[prefix], entry.facts)
-        for prefix, entry in entries.items()
-        if entry is not None and entry.facts is not None
+        _discovered(candidate, facts)
+        for candidate in sorted(search.candidates.copy().values(), key=lambda each: each.order)
+        if candidate.prefix in entries and (facts := entries[candidate.prefix].facts) is not None
     ]
-    shut = [looks[key].path for key in silent]
-    return Discovery(tuple(_labelled(_without_twins(environments))), (*shut, *late))
+    identities = {prefix: identity for prefix, (_, identity) in found.items()}
+    return Discovery(
+        tuple(_labelled(_without_twins(environments, identities))),
+        tuple(dict.fromkeys(path.removesuffix(_ALL_IN_IT) for path in late)),
+    )
+
+
+def _beneath(
+    late: Iterable[str], known: Mapping[str, Entry], answered: Mapping[str, Entry]
+) -> Iterator[str]:
+    """Give what is known of paths that are late, and of those in directories that are."""
+    paths = tuple(dict.fromkeys(path.removesuffix("*") for path in late))
+    if paths:
+        folders = tuple(path for path in paths if path.endswith(os.sep))
+        for path in known:
+            if path not in answered and (path in paths or path.startswith(folders)):
+                yield path
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is remembered of a prefix; ``facts`` are None for what is no environment."""
+class _Search:
+    """One look at the machine; what its looks find is put into its dictionaries.
 
-    marks: tuple[int, ...]
-    facts: Facts | None
-
-
-def _own_prefixes(layout: Layout) -> Iterator[str]:
-    from kaa.environments.registry import find_prefixes
-
-    for prefix in find_prefixes(layout):
-        yield str(prefix.path)
-
-
-def _own(prefix: str) -> _Candidate:
-    return _Candidate(prefix, Maker.KAA, os.path.basename(prefix))
-
-
-def _candidates(place: Place) -> Iterator[_Candidate]:
-    paths = [place.path]
-    for _ in range(place.depth if place.below else 0):
-        paths = [
-            os.path.join(path, name)
-            for path in paths
-            for name in directories_in(path)
-            if not name.startswith(".")
-        ]
-    for path in paths:
-        yield _Candidate(os.path.normpath(path), place.maker, place.name or place.named(path))
-
-
-def _read(
-    candidate: _Candidate,
-    known: Mapping[str, _Entry],
-    architecture: str,
-    machine: Machine,
-) -> _Entry | None:
-    """Return what an environment is, from memory where nothing has changed.
-
-    None for what is not there.
+    ``found`` has what is known now of each prefix, and which directory it is whatever the path.
     """
-    prefix, windows = candidate.prefix, machine.windows
-    entry = known.get(prefix)
-    if entry is not None and entry.marks == marks(prefix, entry.facts, windows=windows):
-        return entry
-    if not os.path.isdir(prefix):
-        return None
-    facts = read_facts(prefix, architecture, windows=windows)
-    return _Entry(marks(prefix, facts, windows=windows), facts)
 
+    machine: Machine
+    known: Mapping[str, Entry]
+    architecture: str
+    candidates: dict[str, _Candidate] = field(default_factory=dict)
+    found: dict[str, tuple[Entry, tuple[int, int]]] = field(default_factory=dict)
 
-def _in_time(tasks: Mapping[str, T], work: Callable[[T], R]) -> tuple[dict[str, R], list[str]]:
-    """Do ``work`` on all values for :data:`PATIENCE` at most; return results and what is late.
+    def beginning(self, layout: Layout) -> Iterator[Look]:
+        """Give the looks that lead to all others, kaa's own environments first."""
+        for number, folder in enumerate(layout.all_environments):
+            yield f"{folder}{_ALL_IN_IT}", lambda f=folder, n=number: self._own(layout, f, n)  # type: ignore[misc]
+        for number, (what, finder) in enumerate(finders(self.machine), start=1):
+            yield what, lambda f=finder, n=number: self._places(f(self.machine), n)  # type: ignore[misc]
 
-    The threads are daemons: one that waits for a dead file system keeps nobody from leaving.
-    """
-    deadline = time.monotonic() + PATIENCE
-    waiting = deque(tasks.items())
-    done: dict[str, R] = {}
-    finished = threading.Semaphore(0)
+    def _own(self, layout: Layout, folder: Path, number: int) -> Iterator[Look]:
+        from kaa.environments.registry import prefixes_in
 
-    def labour() -> None:
-        while True:
-            try:
-                key, value = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                done[key] = work(value)
-            except OSError:
-                pass  # gone while it was looked at
-            finally:
-                finished.release()
+        for prefix in prefixes_in(layout, folder):
+            path = str(prefix.path)
+            yield from self._candidate(_Candidate((0, number), path, Maker.KAA, prefix.path.name))
 
-    for _ in range(min(_WORKERS, len(tasks))):
-        threading.Thread(target=labour, daemon=True).start()
-    for _ in tasks:
-        if not finished.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            break
-    results = dict(done)
-    ordered = {key: results[key] for key in tasks if key in results}
-    begun = set(tasks) - {key for key, _ in list(waiting)}
-    return ordered, [key for key in tasks if key not in results and key in begun]
+    def _places(self, places: Iterable[Place], number: int) -> Iterator[Look]:
+        for count, place in enumerate(places):
+            path = os.path.normpath(place.path)
+            yield from self._at(place, path, place.depth if place.below else 0, (number, count))
+
+    def _at(self, place: Place, path: str, depth: int, order: tuple[int, ...]) -> Iterator[Look]:
+        if depth:
+            yield path + _ALL_IN_IT, lambda: self._in(place, path, depth, order)
+        else:
+            name = place.name or place.named(path)
+            yield from self._candidate(_Candidate(order, path, place.maker, name))
+
+    def _in(self, place: Place, path: str, depth: int, order: tuple[int, ...]) -> Iterator[Look]:
+        for count, name in enumerate(directories_in(path)):
+            if not name.startswith("."):
+                below = f"{path.rstrip(os.sep)}{os.sep}{name}"
+                yield from self._at(place, below, depth - 1, (*order, count))
+
+    def _candidate(self, candidate: _Candidate) -> Iterator[Look]:
+        prefix = candidate.prefix
+        other = self.candidates.get(prefix)
+        if other is None:
+            yield prefix, lambda: self._read(prefix)
+        if other is None or candidate.order < other.order:
+            self.candidates[prefix] = candidate
+
+    def _read(self, prefix: str) -> tuple[Look, ...]:
+        """Find out what a prefix is, from memory where nothing has changed."""
+        windows = self.machine.windows
+        status = os.stat(prefix)
+        if stat.S_ISDIR(status.st_mode):
+            entry = self.known.get(prefix)
+            if entry is None or entry.marks != marks(status, prefix, entry.facts, windows=windows):
+                entry = None
+            if entry is None or not entry.settled:
+                facts = read_facts(prefix, self.architecture, windows=windows)
+                new = new_entry(marks(status, prefix, facts, windows=windows), facts)
+                same = entry is not None and (entry.facts, entry.settled) == (facts, new.settled)
+                entry = entry if same else new
+            assert entry is not None
+            self.found[prefix] = (entry, (status.st_dev, status.st_ino))
+        return ()
 
 
 def _architecture() -> str:
@@ -202,11 +195,13 @@ def _discovered(candidate: _Candidate, facts: Facts) -> Discovered:
     return Discovered(candidate.prefix, maker, candidate.name, candidate.name, facts)
 
 
-def _without_twins(environments: Iterable[Discovered]) -> list[Discovered]:
+def _without_twins(
+    environments: Iterable[Discovered], identities: Mapping[str, tuple[int, int]]
+) -> list[Discovered]:
     """Leave out what is the same directory under another path, through links."""
-    found: dict[str, Discovered] = {}
+    found: dict[tuple[int, int], Discovered] = {}
     for environment in environments:
-        found.setdefault(os.path.realpath(environment.prefix), environment)
+        found.setdefault(identities[environment.prefix], environment)
     return list(found.values())
 
 
@@ -252,38 +247,3 @@ def _parent(environment: Discovered) -> str:
     if os.path.basename(parent) in ("envs", "versions", "venvs", "virtualenvs"):
         parent = os.path.dirname(parent)
     return os.path.basename(parent) or parent
-
-
-def _read_index(file: Path) -> dict[str, _Entry]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT:
-            return {}
-        return {prefix: _entry(fields) for prefix, fields in content["prefixes"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return {}  # made anew
-
-
-def _entry(fields: Mapping[str, Any]) -> _Entry:
-    facts = fields["facts"]
-    if facts is None:
-        return _Entry(tuple(fields["marks"]), None)
-    kernels = tuple(
-        InnerKernel(**{**kernel, "argv": tuple(kernel["argv"])}) for kernel in facts["kernels"]
-    )
-    read = Facts(**{**facts, "kernels": kernels, "languages": tuple(facts["languages"])})
-    return _Entry(tuple(fields["marks"]), read)
-
-
-def _write_index(file: Path, entries: Mapping[str, _Entry]) -> None:
-    from kaa.store.disk import replace_file
-
-    content = {
-        "format": _FORMAT,
-        "prefixes": {
-            prefix: {"marks": entry.marks, "facts": entry.facts and asdict(entry.facts)}
-            for prefix, entry in entries.items()
-        },
-    }
-    with contextlib.suppress(OSError):  # then the next look takes as long as this one
-        replace_file(file, json.dumps(content).encode("utf-8", "surrogateescape"))

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 OLDEST = (3, 8)
 """The oldest Python that the shared kernel is made for."""
 KERNELS = ("share", "jupyter", "kernels")
+_BIN, _SCRIPTS = (f"{os.sep}{name}" for name in ("bin", "Scripts"))
+_TELLING = tuple(os.sep + name for name in ("conda-meta", "pyvenv.cfg", os.path.join(*KERNELS)))
 _PYTHON_RECORD = re.compile(r"python-(\d+\.\d+(?:\.\d+)?[^-]*)-[^-]+\.json")
 _OTHER_RECORD = re.compile(r"(r-base|julia)-[^-]+-[^-]+\.json")
 _LANGUAGES = {"r-base": "r", "julia": "julia"}
+_MANIFEST = os.path.join("conda-meta", "kaa", "manifest.json")
 _LARGEST = 1 << 20
 """Bytes of a ``kernel.json`` or ``pyvenv.cfg`` beyond which it is none."""
 
@@ -52,6 +55,7 @@ def read_facts(prefix: str, architecture: str | None, *, windows: bool = False) 
     )
     facts = Facts(
         python=python,
+        interpreter=interpreter(prefix, windows=windows) if python else None,
         packages_directory=packages,
         own_ipykernel=own,
         languages=tuple(language for language in languages if language),
@@ -63,26 +67,26 @@ def read_facts(prefix: str, architecture: str | None, *, windows: bool = False) 
     return facts if problem is None else _with_problem(facts, problem)
 
 
-def marks(prefix: str, facts: Facts | None, *, windows: bool = False) -> tuple[int, ...]:
+def marks(
+    status: os.stat_result, prefix: str, facts: Facts | None, *, windows: bool = False
+) -> tuple[int, ...]:
     """Return numbers that change when what :func:`read_facts` would say may have changed.
 
     They are times of modification, in nanoseconds, of the files and directories that ``facts``
-    hang on; they hold as long as these do.
+    hang on; they hold as long as these do. ``status`` is that of the prefix.
     """
-    paths = [
-        prefix,
-        os.path.join(prefix, "conda-meta"),
-        os.path.join(prefix, "pyvenv.cfg"),
-        os.path.join(prefix, *KERNELS),
-    ]
     if facts is None:
-        return tuple(map(_modified, paths))
+        # An environment is told by what is in the prefix itself, or by an interpreter.
+        folder = _SCRIPTS if windows else _BIN
+        return (status.st_mtime_ns, _modified(f"{prefix}{folder}"))
+    paths = [f"{prefix}{name}" for name in _TELLING]
     if facts.python is not None:
-        paths.append(interpreter(prefix, windows=windows))  # what the link leads to
+        # What the link leads to
+        paths.append(facts.interpreter or interpreter(prefix, windows=windows))
     if facts.packages_directory is not None:
         paths.append(facts.packages_directory)
-    paths += [os.path.join(kernel.directory, "kernel.json") for kernel in facts.kernels]
-    return tuple(map(_modified, paths))
+    paths += [f"{kernel.directory}{os.sep}kernel.json" for kernel in facts.kernels]
+    return (status.st_mtime_ns, *map(_modified, paths))
 
 
 def _modified(path: str) -> int:
@@ -208,6 +212,8 @@ def _maker(
 ) -> str | None:
     """Return who made it, where its own files say so."""
     if records is not None:
+        if "kaa" in records and os.path.isfile(os.path.join(prefix, _MANIFEST)):
+            return Maker.KAA.value
         return Maker.PIXI.value if "pixi" in records else Maker.CONDA.value
     if settings is None:
         return None

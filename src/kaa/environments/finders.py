@@ -192,14 +192,16 @@ def project_places(project: str) -> Iterator[Place]:
 
 
 def working_places(machine: Machine) -> Iterator[Place]:
-    """Give the environments of the project that the user is in, and of those below the roots."""
+    """Give the environments of the project that the user is in."""
     directory = machine.directory
     while directory and directory not in (machine.home, os.path.dirname(directory)):
         yield from project_places(directory)
         directory = os.path.dirname(directory)
-    for root in machine.roots:
-        for project in _projects(root):
-            yield from project_places(project)
+
+
+def _places_below(root: str) -> Iterator[Place]:
+    for project in _projects(root):
+        yield from project_places(project)
 
 
 def _projects(root: str) -> Iterator[str]:
@@ -320,21 +322,29 @@ FINDERS: tuple[Callable[[Machine], Iterable[Place]], ...] = (
 """In order: where two of them name the same directory, the first one says whose it is."""
 
 
-def directories_in(path: str) -> list[str]:
-    """Return the names of the directories in one, links to directories too; none where it is shut.
+def finders(machine: Machine) -> Iterator[tuple[str, Callable[[Machine], Iterable[Place]]]]:
+    """Give :data:`FINDERS` and one for each root, and what they are called or look at."""
+    for finder in FINDERS:
+        yield finder.__name__, finder
+    for root in machine.roots:
+        yield os.path.join(root, "*"), lambda _, root=root: _places_below(root)  # type: ignore[misc]
 
-    Files named like directories, loops and dangling links are passed over.
+
+def directories_in(path: str) -> list[str]:
+    """Return the names of the directories and links in one; none where it is shut.
+
+    Where a link leads is not looked at: it may be a file system that does not answer.
     """
     try:
         with os.scandir(path) as entries:
-            return sorted(entry.name for entry in entries if _is_directory(entry))
+            return sorted(entry.name for entry in entries if _may_be_directory(entry))
     except OSError:
         return []
 
 
-def _is_directory(entry: os.DirEntry[str]) -> bool:
+def _may_be_directory(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir()
+        return entry.is_dir(follow_symlinks=False) or entry.is_symlink()
     except OSError:
         return False
 

@@ -26,7 +26,7 @@ def conda_environments_file() -> Path:
 
 def find_prefixes(layout: Layout) -> list[Prefix]:
     """Return kaa's environments: the named ones, then those with a path, in order of name."""
-    named = [prefix for folder in layout.all_environments for prefix in _named(layout, folder)]
+    named = [prefix for folder in layout.all_environments for prefix in prefixes_in(layout, folder)]
     others = [
         Prefix(path)
         for path in listed_prefixes()
@@ -35,7 +35,7 @@ def find_prefixes(layout: Layout) -> list[Prefix]:
     return sorted(named, key=lambda p: p.name) + sorted(others, key=lambda p: str(p.path))
 
 
-def _named(layout: Layout, folder: Path) -> list[Prefix]:
+def prefixes_in(layout: Layout, folder: Path) -> list[Prefix]:
     """Return the environments in a directory; in one that was configured, kaa's own only."""
     shared = folder in layout.environment_directories
     try:

@@ -27,7 +27,9 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
     environment, kernel = offer.environment, offer.kernel
     facts = environment.facts
     own = facts.python is not None and facts.problem is None and _reads(facts.python)
-    python = interpreter(environment.prefix, windows=os.name == "nt") if own else sys.executable
+    python = sys.executable
+    if own:
+        python = facts.interpreter or interpreter(environment.prefix, windows=os.name == "nt")
     start = [python, "-I", "-S", str(layout.launcher)]
     options = ["--prefix", environment.prefix, "--overlays", str(layout.overlays)]
     if facts.problem is not None:

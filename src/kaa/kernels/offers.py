@@ -127,7 +127,7 @@ def _offer(
             "conda_kernel": identifier,
         }
         title = options.name_format.format(shown, name, **words)
-    here = os.path.realpath(environment.prefix) == os.path.realpath(running_in or "/dev/null")
+    here = _is_same(environment.prefix, running_in)
     if environment.facts.problem is not None:
         title += " (cannot run)"
     elif here:
@@ -161,6 +161,13 @@ def _offer(
         kernel,
         options.icons.get(environment.prefix),
     )
+
+
+def _is_same(prefix: str, other: str) -> bool:
+    try:
+        return bool(other) and os.path.samefile(prefix, other)  # noqa: PTH121
+    except OSError:
+        return False
 
 
 def kernel_id(environment: str, kernel: str, *, is_base: bool = False) -> str:

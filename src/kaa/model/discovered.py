@@ -45,13 +45,15 @@ class InnerKernel:
 class Facts:
     """What an environment's own files say.
 
-    ``python`` is the full version, None without a Python; ``packages_directory`` where its Python
+    ``python`` is the full version, None without a Python; ``interpreter`` its path, whether it is
+    there or not; ``packages_directory`` where its Python
     looks for packages, an absolute path; ``languages`` are in lower case; ``last_used`` is in
     seconds since the epoch, as far as the file system keeps it; ``problem`` says why no kernel of
     it can run.
     """
 
     python: str | None = None
+    interpreter: str | None = None
     packages_directory: str | None = None
     own_ipykernel: bool = False
     languages: tuple[str, ...] = ()
