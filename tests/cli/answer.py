@@ -14,7 +14,7 @@ class Answer:
     err: str
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Any:
         answer = json.loads(self.out)
-        assert isinstance(answer, dict)
+        assert isinstance(answer, (dict, list))
         return answer

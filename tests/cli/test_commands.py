@@ -72,7 +72,7 @@ def test_create_shows_the_plan_and_what_to_do_next(demo: Answer) -> None:
 def test_what_was_made_is_listed_run_and_removed(
     demo: Answer, kaa_process: Callable[..., Answer]
 ) -> None:
-    listed = kaa_process("list", "-n", "demo", "--json").json["packages"]
+    listed = kaa_process("list", "-n", "demo", "--json").json
     assert [(each["name"], each["requested"]) for each in listed] == [
         ("bear", True),
         ("fur", False),
@@ -94,6 +94,28 @@ def test_what_was_made_is_listed_run_and_removed(
     assert "demo (Python " in removed.out and removed.out.endswith("Removed demo.\n")
     assert kaa_process("env", "list", "--json").json["environments"] == []
     assert kernels() == []
+
+
+def test_list_in_condas_words(demo: Answer, kaa_process: Callable[..., Answer]) -> None:
+    def listed(*arguments: str) -> list[str]:
+        answer = kaa_process("list", "-n", "demo", *arguments, "--json")
+        assert answer.code == 0, answer.err
+        return [each["name"] for each in answer.json]
+
+    assert listed("^(B|f)") == ["bear", "fur"]
+    assert listed("-f", "fur") == ["fur"] and listed("-f", "fu") == []
+    assert listed("--reverse") == ["python", "fur", "bear"]
+    bear = kaa_process("list", "-n", "demo", "bear", "--json").json[0]
+    assert {"base_url", "build_number", "build_string", "channel", "dist_name", "platform"} <= set(
+        bear
+    )
+    assert bear["channel"] == bear["platform"] == "pypi"
+    assert kaa_process("list", "-n", "demo", "-c", "fur").out == "fur-1.0-pypi_0\n"
+    sizes = kaa_process("list", "-n", "demo", "--size").out.splitlines()
+    assert sizes[0].split() == ["Name", "Version", "Size"] and sizes[-1].startswith("all ")
+    assert "kaa create" in kaa_process("list", "-n", "demo", "--revisions").out
+    wrong = kaa_process("list", "-n", "demo", "(")
+    assert wrong.code == 2 and "no regular expression" in wrong.err
 
 
 def test_what_follows_the_program_is_the_programs(

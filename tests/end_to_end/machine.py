@@ -28,9 +28,9 @@ class Answer:
     err: str
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Any:
         answer = json.loads(self.out)
-        assert isinstance(answer, dict)
+        assert isinstance(answer, (dict, list))
         return answer
 
 

@@ -53,7 +53,7 @@ def done(answer: Answer) -> Answer:
 
 
 def test_it_is_read_and_changed_only_after_it_is_adopted(made: Path, forge: Forge) -> None:
-    packages = done(kaa("list", "-p", made, "--json")).json["packages"]
+    packages = done(kaa("list", "-p", made, "--json")).json
     assert [each["name"] for each in packages] == ["ant", "bee", "honey", "python"]
     inode = (made / "bin" / "bee").stat().st_ino if (made / "bin" / "bee").exists() else None
     for arguments in (("install", "-p", made, "honey"), ("update", "-p", made, "--all")):
@@ -81,7 +81,7 @@ def test_it_is_read_and_changed_only_after_it_is_adopted(made: Path, forge: Forg
 
     forge.project("honey", "1.5")
     done(kaa("update", "-p", made, "honey", "-y"))
-    packages = done(kaa("list", "-p", made, "--json")).json["packages"]
+    packages = done(kaa("list", "-p", made, "--json")).json
     assert {each["name"]: each["version"] for each in packages if each["name"] != "python"} == {
         "ant": "1.0",
         "bee": "1.0",
@@ -119,7 +119,7 @@ def test_what_pip_installed_stays_as_it_is_until_it_is_adopted(made: Path) -> No
     plan = done(kaa("adopt", "-p", made, "-y", "--json")).json["plan"]
     assert [each["name"] for each in plan["foreign"]] == ["fox"]
     assert plan["sources"][-1] == "pypi"
-    answer = done(kaa("list", "-p", made, "--json")).json["packages"]
+    answer = done(kaa("list", "-p", made, "--json")).json
     assert {each["name"] for each in answer if each["foreign"]} == {"fox"}
 
 

@@ -51,7 +51,7 @@ def done(answer: Answer) -> Answer:
 
 
 def listed() -> dict[str, dict[str, Any]]:
-    packages = done(kaa("list", "-n", "demo", "--json")).json["packages"]
+    packages = done(kaa("list", "-n", "demo", "--json")).json
     return {each["name"]: each for each in packages}
 
 

@@ -65,7 +65,7 @@ def changes(plan: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
 
 
 def versions() -> dict[str, str]:
-    packages = kaa("list", "-n", "demo", "--json").json["packages"]
+    packages = kaa("list", "-n", "demo", "--json").json
     return {each["name"]: each["version"] for each in packages if each["name"] != "python"}
 
 

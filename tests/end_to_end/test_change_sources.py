@@ -123,7 +123,7 @@ def test_the_same_version_from_elsewhere(hive: Path, index: LocalIndex, tmp_path
     assert plan["change"][0]["source_changed"] is True
     text = done(kaa("install", "-n", "hive", "pypi::honey", "-y")).out
     assert "forge -> pypi" in text and "1 to another source" in text
-    shown = kaa("list", "-n", "hive", "--json").json["packages"]
+    shown = kaa("list", "-n", "hive", "--json").json
     assert {each["name"]: each["source"] for each in shown}["honey"] == "pypi"
     assert done(kaa("install", "-n", "hive", "bee", "-y")).out.endswith("Nothing to do.\n")
 

@@ -91,7 +91,8 @@ def refused(*arguments: str) -> dict[str, Any]:
     answer = kaa(*arguments, "--json")
     assert answer.code != 0 and answer.err == "", answer.err
     assert answer.json["success"] is False and answer.json["hint"]
-    return answer.json
+    told: dict[str, Any] = answer.json
+    return told
 
 
 def typed(hint: str) -> list[str]:

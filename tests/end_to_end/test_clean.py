@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 def cleaned(*arguments: str) -> dict[str, Any]:
     answer = kaa("clean", "-y", "--json", *arguments)
     assert answer.code == 0, answer.err
-    return answer.json
+    told: dict[str, Any] = answer.json
+    return told
 
 
 def of_kind(answer: dict[str, Any], kind: str) -> list[str]:

@@ -26,7 +26,7 @@ def test_an_environment_file(index: LocalIndex, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert kaa("create", "-f", "environment.yml", "-y").code == 0
-    listed = kaa("list", "-n", "den", "--json").json["packages"]
+    listed = kaa("list", "-n", "den", "--json").json
     assert {"bear", "fur"} <= {package["name"] for package in listed}
     assert kaa("run", "-n", "den", "printenv", "HONEY").out == "yes\n"
     assert kaa("create", "-f", "environment.yml", "-n", "other", "--dry-run").code == 0
@@ -165,7 +165,7 @@ def test_options_that_a_lock_file_leaves_no_room_for(lock: Path, option: list[st
 
 def test_only_dependencies_are_what_is_asked_for() -> None:
     assert kaa("create", "-n", "den", PYTHON, "bear", "--only-deps", "-y").code == 0
-    listed = {each["name"] for each in kaa("list", "-n", "den", "--json").json["packages"]}
+    listed = {each["name"] for each in kaa("list", "-n", "den", "--json").json}
     assert listed == {"fur", "python"}
     later = kaa("install", "-n", "den", "ipykernel", "--dry-run", "--json").json["plan"]
     assert [each["name"] for each in later["add"]] == ["ipykernel"]

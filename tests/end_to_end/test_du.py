@@ -30,7 +30,8 @@ def du(*tops: Path) -> int:
 def everything() -> dict[str, Any]:
     answer = kaa("du", "--json")
     assert answer.code == 0, answer.err
-    return answer.json
+    told: dict[str, Any] = answer.json
+    return told
 
 
 def use_of(answer: dict[str, Any], name: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_every_command_that_solves_looks_there(links: Path) -> None:
     assert install.code == 0, install.err
     update = kaa("update", "-n", "den", "fur", "--find-links", links, "-y")
     assert update.code == 0, update.err
-    packages = {p["name"]: p for p in kaa("list", "-n", "den", "--json").json["packages"]}
+    packages = {p["name"]: p for p in kaa("list", "-n", "den", "--json").json}
     assert packages["fur"]["version"] == "2.2"
     assert packages["bear"]["url"] == (links / "bear-1.0-py3-none-any.whl").as_uri()
 

@@ -36,7 +36,7 @@ print(shutil.which("python"))
 def test_a_notebook_with_a_table_and_a_figure() -> None:
     made = kaa("create", "-n", "forecast", PYTHON, "pandas", "matplotlib", "-y", timeout=300)
     assert made.code == 0, made.err
-    packages = {each["name"] for each in kaa("list", "-n", "forecast", "--json").json["packages"]}
+    packages = {each["name"] for each in kaa("list", "-n", "forecast", "--json").json}
     assert {"python", "pandas", "matplotlib", "numpy"} <= packages
     assert not {"ipykernel", "ipython", "matplotlib-inline"} & packages
     assert kernels() == ["forecast"]

@@ -42,7 +42,7 @@ def test_the_password_of_a_spec_is_used_and_never_told(den: CondaChannel) -> Non
     again = kaa("install", "-n", "hill", "-c", url, "-c", "pypi", "cub", "-y")
     assert again.code == 0, again.err
     listed = kaa("list", "-n", "hill", "--json")
-    versions = {each["name"]: each["version"] for each in listed.json["packages"]}
+    versions = {each["name"]: each["version"] for each in listed.json}
     assert versions["bear"] == "1.0", "what the first one asked for still holds"
     for answer in (*refused, created, again, listed):
         assert SECRET not in answer.out + answer.err

@@ -137,7 +137,7 @@ def test_python_goes_with_all_that_needs_it_and_comes_back(demo: Path) -> None:
     removed("python")
     assert not (demo / "bin" / "python").exists()
     assert (demo / "notes.txt").read_text() == "mine"
-    assert kaa("list", "-n", "demo", "--json").json["packages"] == []
+    assert kaa("list", "-n", "demo", "--json").json == []
     assert kaa("remove", "-n", "demo", "python", "-y").code == 3
     assert kaa("undo", "-n", "demo", "-y").code == 0
     (demo / "notes.txt").unlink()

@@ -39,7 +39,7 @@ def test_eight_environments_from_one_cold_cache(index: LocalIndex, tmp_path: Pat
     processes = [start("create", "-n", name, PYTHON, name, "bear", "-y") for name in known]
     finish(processes)
     for name in known:
-        packages = {each["name"] for each in kaa("list", "-n", name, "--json").json["packages"]}
+        packages = {each["name"] for each in kaa("list", "-n", name, "--json").json}
         assert {name, "tail", "bear", "fur"} <= packages
     assert sorted(listed()) == [str(root() / "envs" / name) for name in known]
     assert len(kernels()) == _MANY
@@ -53,7 +53,7 @@ def test_eight_packages_into_one_environment(index: LocalIndex, tmp_path: Path) 
     known = animals(index, tmp_path / "wheels")
     assert kaa("create", "-n", "demo", PYTHON, "-y").code == 0
     said = finish([start("install", "-n", "demo", name, "-y") for name in known])
-    packages = {each["name"] for each in kaa("list", "-n", "demo", "--json").json["packages"]}
+    packages = {each["name"] for each in kaa("list", "-n", "demo", "--json").json}
     assert {*known, "tail"} <= packages
     assert names(root() / "envs" / ".kaa" / "demo") == sorted(map(str, range(1, _MANY + 2)))
     assert any("waiting for process" in err for err in said)
@@ -114,7 +114,7 @@ def test_who_waits_goes_on_when_the_other_was_killed(
     finish([second])
     assert unfinished() == []
     assert not lock_file().exists()
-    packages = {each["name"] for each in kaa("list", "-n", "demo", "--json").json["packages"]}
+    packages = {each["name"] for each in kaa("list", "-n", "demo", "--json").json}
     assert "fur" in packages and "bear" not in packages
 
 

@@ -54,7 +54,8 @@ def refused(*arguments: str) -> dict[str, Any]:
     answer = kaa("create", "-n", "x", *arguments, "-y", "--json")
     assert answer.code != 0 and answer.err == "", answer.err
     assert answer.json["hint"]
-    return answer.json
+    told: dict[str, Any] = answer.json
+    return told
 
 
 def test_one_environment_of_everything_that_is_no_wheel(
@@ -73,7 +74,7 @@ def test_one_environment_of_everything_that_is_no_wheel(
         *(f"git+{repository.as_uri()}@v2", f"other-fur @ {_wheel(tmp_path).as_uri()}", "-y"),
     )
     assert created.code == 0, created.err
-    listed = {each["name"] for each in kaa("list", "-n", "all", "--json").json["packages"]}
+    listed = {each["name"] for each in kaa("list", "-n", "all", "--json").json}
     assert listed == {
         *("ants", "bear", "bees", "fur", "kept", "mine", "other-fur", "python", "wald", "wasps")
     }

@@ -139,7 +139,7 @@ def test_everybody_agrees_on_what_is_installed(index: LocalIndex) -> None:
     made = kaa("create", "-n", "demo", PYTHON, "bear", "pip", "-y")
     assert made.code == 0, made.err
 
-    ours = kaa("list", "-n", "demo", "--json").json["packages"]
+    ours = kaa("list", "-n", "demo", "--json").json
     expected = {each["name"]: each["version"] for each in ours if each["name"] != "python"}
     assert set(expected) == {"bear", "fur", "pip"}
     code = (

@@ -22,8 +22,8 @@ def write_note(line: str) -> None:
     click.echo(line, err=True, color=_colour())
 
 
-def write_json(answer: dict[str, Any]) -> None:
-    """Write the one JSON object that ``--json`` promises."""
+def write_json(answer: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Write the one JSON value that ``--json`` promises: an object, a list where conda has one."""
     import json
 
     sys.stdout.write(json.dumps(answer, indent=2) + "\n")

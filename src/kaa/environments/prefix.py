@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.environment import EnvironmentInfo, Manifest
-from kaa.model.package import Package, source_of_channel
+from kaa.model.package import HOST, PYPI, Package, source_of_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,13 +235,19 @@ def package_of_record(record: dict[str, Any]) -> Package:
 
     Raises ``LookupError``, ``TypeError`` or ``AttributeError`` for what is no record.
     """
+    source, url = source_of_channel(record.get("channel") or "unknown"), record.get("url", "")
+    subdir = "" if source in (PYPI, HOST) else record.get("subdir", "")
     return Package(
         name=record["name"],
         version=record["version"],
         build=record.get("build", ""),
-        source=source_of_channel(record.get("channel") or "unknown"),
-        url=record.get("url", ""),
+        source=source,
+        url=url,
         sha256=record.get("sha256"),
         size=record.get("size"),
         requested=bool(record.get("requested_specs")),
+        build_number=record.get("build_number") or 0,
+        channel=url.rpartition("/")[0].removesuffix(f"/{subdir}") if subdir else "",
+        subdir=subdir,
+        md5=record.get("md5"),
     )

@@ -52,7 +52,8 @@ class Package:
     ``source`` is ``pypi``, ``host`` or a channel's name; ``sha256`` is hexadecimal, ``size`` in
     bytes of the archive; ``requested`` says whether the user asked for it by name. ``foreign`` is a
     package without a record, which another program than kaa or conda has installed: then
-    ``source`` is that program (``pip``).
+    ``source`` is that program (``pip``). ``channel`` is the URL of a conda package's channel and
+    ``subdir`` its platform there; both are empty for others.
     """
 
     name: str
@@ -64,6 +65,10 @@ class Package:
     size: int | None = None
     requested: bool = False
     foreign: bool = False
+    build_number: int = 0
+    channel: str = ""
+    subdir: str = ""
+    md5: str | None = None
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Return the fields that ``--json`` prints."""
@@ -77,4 +82,22 @@ class Package:
             "size": self.size,
             "requested": self.requested,
             "foreign": self.foreign,
+        }
+
+    def as_conda_dict(self) -> dict[str, str | int | bool | None]:
+        """Return the fields that ``conda list --json`` prints, and kaa's own beside them.
+
+        conda calls what is not its own a package of the platform ``pypi`` with the build
+        ``pypi_0``.
+        """
+        conda = bool(self.channel)
+        build = self.build if conda else f"{PYPI}_0"
+        return {
+            **self.as_dict(),
+            "base_url": self.channel if conda else PYPI,
+            "build_number": self.build_number,
+            "build_string": build,
+            "channel": self.source if conda else PYPI,
+            "dist_name": f"{self.name}-{self.version}-{build}",
+            "platform": self.subdir if conda else PYPI,
         }
