@@ -1,8 +1,8 @@
 """Every environment of this machine, whoever made it, found by reading directories and files.
 
 What was found is remembered with the times of modification that it hangs on, so that the next look
-costs a few system calls for each environment. All places have :data:`PATIENCE` seconds to answer
-in, together; those that do not (a network mount whose server is gone) are left out.
+costs a few system calls for each environment. What does not answer (a network mount whose server is
+gone) is left out, when nothing else has answered for :data:`PATIENCE` seconds either.
 """
 
 # Paths are plain texts here, as in kaa.environments.finders and for its reason.
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from kaa.environments.looking import Look
     from kaa.store.layout import Layout
 
-PATIENCE = 0.8
-"""Seconds that everything has to answer in."""
+PATIENCE = 0.6
+"""Seconds in which something has to answer for the rest to be waited for."""
 _MIXED = frozenset({Maker.VENV, Maker.CONDA, Maker.PYENV})
 """Places in which environments of several programs lie: their own files know better."""
 _ALL_IN_IT = f"{os.sep}*"

@@ -24,6 +24,8 @@ _STEP = 0.02
 _FEW = 20
 _MOST = 8
 """Threads at work for one call."""
+_LONGEST = 30.0
+"""Seconds after which it is enough, whatever is still being answered."""
 _MOST_HANGING = 32
 """Threads that hang, of all calls, beyond which nothing beside what hangs is looked at."""
 
@@ -32,24 +34,28 @@ _hanging: set[str] = set()
 
 
 def look_in_time(looks: Iterable[Look], patience: float) -> list[str]:
-    """Take all looks, and those that they lead to, in ``patience`` seconds at most.
+    """Take all looks, and those that they lead to, until none is answered for ``patience`` seconds.
 
     A look is what it is at, a path in most cases, and a function that returns more looks; what it
     finds out is for it to keep. An ``OSError`` means that what it was at is gone. Returns what was
-    not answered in time: it hangs, or it has not been begun for the sake of the rest.
+    not answered in time: it hangs, or it has not been begun for the sake of the rest. A machine
+    that is merely slow is waited for (:data:`_LONGEST`).
     """
     shift = _Shift(looks)
-    deadline = time.monotonic() + patience
+    begun = answered = time.monotonic()
     shift.join()
     done_before = 0
-    while not shift.over.wait(min(_STEP, max(0.0, deadline - time.monotonic()))):
-        if time.monotonic() >= deadline:
+    while not shift.over.wait(min(_STEP, patience)):
+        now, done = time.monotonic(), shift.done
+        if done > done_before:
+            answered = now
+        if now - answered >= patience or now - begun >= _LONGEST:
             break
-        if shift.done - done_before < _FEW and shift.hands < _MOST:
-            if shift.done == done_before:
+        if done - done_before < _FEW and shift.hands < _MOST:
+            if done == done_before:
                 shift.put_off()
             shift.join()
-        done_before = shift.done
+        done_before = done
     return shift.close()
 
 
