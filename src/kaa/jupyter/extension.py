@@ -1,7 +1,8 @@
 """The server extension: installing kaa beside Jupyter is all that it takes to see the kernels.
 
 Jupyter Server links extensions before it makes its managers ("Extending Jupyter Server"): the
-place to say which kernelspec manager it is to be, unless its configuration says so already.
+place to say which kernelspec manager it is to be, unless its configuration says so already, and
+that notebooks are opened with kernels that are there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,28 @@ def _link_jupyter_server_extension(server: ServerApp) -> None:
             chosen,
             _MANAGER,
         )
+        return
+    _open_with_nearest_kernels(server)
+
+
+def _open_with_nearest_kernels(server: ServerApp) -> None:
+    """Put kaa's ``get`` over the contents manager, whichever it is.
+
+    It goes into the configuration, too: a value that is only set is set back when another
+    extension updates the configuration.
+    """
+    from traitlets.config import Config
+
+    from kaa.jupyter.contents import opening_with_nearest_kernels
+
+    matching = opening_with_nearest_kernels(server.contents_manager_class)
+    server.update_config(Config({"ServerApp": {"contents_manager_class": matching}}))
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    """Do nothing more: the manager is at work (Jupyter Server wants the function)."""
+    """Tell browsers what was done; the managers are at work already."""
+    from kaa.jupyter.opened import OpenedHandler
+
+    address = server.base_url.rstrip("/") + "/api/kaa/opened"
+    handlers = [(address, OpenedHandler)]
+    server.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]

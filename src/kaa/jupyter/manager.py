@@ -17,13 +17,16 @@ from traitlets import Bool, Dict, List, TraitError, Unicode, validate
 from kaa.environments.discovery import discover, this_machine
 from kaa.kernels.command import kernelspec_content
 from kaa.kernels.installed_launcher import install_launcher
+from kaa.kernels.nearest import installed_in, nearest
 from kaa.kernels.offers import NAME_FORMAT, KernelOptions, offers
 from kaa.kernels.specs import find_kernelspecs
+from kaa.kernels.wanted import Wanted
 from kaa.settings.directories import this_layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kaa.kernels.nearest import Nearest
     from kaa.kernels.offers import Offer
 
 T = TypeVar("T")
@@ -63,6 +66,9 @@ class KaaKernelSpecManager(KernelSpecManager):
     hidden = List(Unicode(), help="Environments to leave out, by name or path.").tag(config=True)
     pinned = List(Unicode(), help="Environments to list first, by name or path.").tag(config=True)
     roots = List(Unicode(), help="Directories to look for projects in.").tag(config=True)
+    match_unknown = Bool(
+        True, help="Take the nearest environment for a kernel that this machine does not have."
+    ).tag(config=True)
 
     @validate("kernelspec_path")
     def _valid_path(self, proposal: Mapping[str, Any]) -> str | None:
@@ -95,13 +101,22 @@ class KaaKernelSpecManager(KernelSpecManager):
         return self._allowed(found)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return one kernelspec. Raises ``NoSuchKernel``."""
+        """Return one kernelspec, that of the nearest environment for a name that is unknown.
+
+        Raises ``NoSuchKernel``.
+        """
         for offer in self._current():
             if offer.id == kernel_name:
                 return self._spec(offer)
-        if self.conda_only:
-            raise NoSuchKernel(kernel_name)
-        return super().get_kernel_spec(kernel_name)
+        try:
+            if self.conda_only:
+                raise NoSuchKernel(kernel_name)
+            return super().get_kernel_spec(kernel_name)
+        except NoSuchKernel:
+            found = self.nearest_to(Wanted(kernel_name))
+            if found is None:
+                raise
+            return self._standing_in(found, kernel_name)
 
     def get_all_specs(self) -> dict[str, Any]:
         """Return all kernelspecs as Jupyter's REST API has them; the disk is looked at once."""
@@ -124,6 +139,22 @@ class KaaKernelSpecManager(KernelSpecManager):
                 "spec": {**usual, **kernelspec_content(offer, self._layout)},
             }
         return self._allowed(found)
+
+    def nearest_to(self, wanted: Wanted) -> Nearest | None:
+        """Return the kernel that is nearest to one that is unknown; None where none is."""
+        if not self.match_unknown:
+            return None
+        return nearest(wanted, self._current(), installed_in)
+
+    def _standing_in(self, found: Nearest, wanted: str) -> KernelSpec:
+        self.log.warning(
+            "there is no kernel %s; %s is taken: %s", wanted, found.offer.id, found.reason
+        )
+        spec = self._spec(found.offer)
+        spec.display_name = f"{spec.display_name}, for {wanted}"
+        told = {"wanted": wanted, "because": found.because.value}
+        spec.metadata = {**spec.metadata, "kaa": {**spec.metadata["kaa"], **told}}
+        return spec
 
     def _listed(self) -> list[Offer]:
         """Return the offers without those that are on the disk under a name of their own.
