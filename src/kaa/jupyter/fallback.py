@@ -1,50 +1,95 @@
 """The kernel that opens in place of one that cannot start, and says in the notebook why.
 
 Run as ``python -m kaa.jupyter.fallback --prefix PREFIX --reason TEXT -f CONNECTION_FILE``, in a
-Python that has kaa and ipykernel. Whatever is run in it is answered with the reason and with what
-mends it.
+Python that has kaa. Whatever is run in it is answered with the reason and with what mends it.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from typing import Any
 
-from ipykernel.kernelapp import IPKernelApp
-from ipykernel.kernelbase import Kernel
+if sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
+    del sys.path[0]  # as in ipykernel_launcher: no file beside the notebook shadows a module
+
+import argparse
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zmq
 
 from kaa.jupyter.mending import how_to_mend
+from kaa.jupyter.standin import (
+    REQUESTS,
+    Introduction,
+    Signals,
+    StandIn,
+    end_with_parent,
+    read_connection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kaa.jupyter.standin import Request
+
+_NO_LANGUAGE = Introduction(
+    {"name": "text", "mimetype": "text/plain", "file_extension": ".txt"},
+    "This kernel only says why the one that was wanted cannot start.",
+)
+ERROR = "KernelCannotStart"
+"""The name of the error that every cell ends in."""
 
 
-class FallbackKernel(Kernel):
-    """Answers everything with :attr:`reason`; ipykernel's seam is a subclass."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the kernel of an environment cannot start, and what to type or do about it."""
 
-    implementation = "kaa"
-    implementation_version = "1"
-    banner = "This kernel only says why the one that was wanted cannot start."
-    language_info = {"name": "text", "mimetype": "text/plain", "file_extension": ".txt"}  # noqa: RUF012
+    prefix: str
+    reason: str
+    ways: tuple[str, ...]
 
-    prefix = ""
-    reason = ""
+    @property
+    def lines(self) -> list[str]:
+        """What the notebook shows."""
+        reason = self.reason.rstrip(".")
+        told = [f"The kernel of {self.prefix} cannot start: {reason}."]
+        told += [f"To mend it: {way}" for way in self.ways]
+        return [*told, "Then restart the kernel."]
 
-    async def do_execute(
-        self, code: str, silent: bool, *_arguments: Any, **_named: Any
-    ) -> dict[str, Any]:
-        """Say why nothing can be run (Jupyter's messaging protocol, "execute")."""
-        lines = [f"The kernel of {self.prefix} cannot start: {self.reason}."]
-        lines += [f"To mend it: {way}" for way in how_to_mend(self.prefix, self.reason)]
-        lines.append("Then restart the kernel.")
-        if not silent:
-            error = {"ename": "KernelCannotStart", "evalue": self.reason, "traceback": lines}
-            self.send_response(self.iopub_socket, "error", error)  # type: ignore[no-untyped-call]
-        return {
-            "status": "error",
-            "execution_count": self.execution_count,
-            "ename": "KernelCannotStart",
-            "evalue": self.reason,
-            "traceback": lines,
-        }
+
+def refuse(kernel: StandIn, refusal: Refusal, signals: Signals, held: Iterable[Request]) -> None:
+    """Answer everything that is to be run with the refusal, that what is ``held`` first.
+
+    Returns when the kernel has been shut down, or got SIGTERM or SIGHUP; an interrupt changes
+    nothing.
+    """
+    for request in held:
+        _refuse(kernel, request, refusal)
+    poller = zmq.Poller()
+    for channel in (*REQUESTS, "hb"):
+        poller.register(kernel.sockets[channel], zmq.POLLIN)
+    poller.register(signals.wake.fileno(), zmq.POLLIN)
+    while not kernel.ended:
+        readable = dict(poller.poll())
+        if any(number != signal.SIGINT for number in signals.take()):
+            return
+        if kernel.sockets["hb"] in readable:
+            kernel.beat()
+        for channel in REQUESTS:
+            if kernel.sockets[channel] in readable:
+                asked = kernel.receive(channel)
+                if asked is not None and not kernel.answer(asked):
+                    _refuse(kernel, asked, refusal)
+
+
+def _refuse(kernel: StandIn, request: Request, refusal: Refusal) -> None:
+    if request.kind == "execute_request":
+        kernel.fail(request, ERROR, refusal.reason, refusal.lines)
+    elif request.kind.endswith("_request"):
+        kernel.refuse(request, ERROR, refusal.reason)
 
 
 def main(arguments: list[str]) -> None:
@@ -52,10 +97,14 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m kaa.jupyter.fallback")
     parser.add_argument("--prefix", required=True)
     parser.add_argument("--reason", required=True)
-    parser.add_argument("-f", dest="connection", required=True)
+    parser.add_argument("-f", dest="connection", required=True, type=Path)
     options = parser.parse_args(arguments)
-    FallbackKernel.prefix, FallbackKernel.reason = options.prefix, options.reason
-    IPKernelApp.launch_instance(kernel_class=FallbackKernel, argv=["-f", options.connection])
+    signals = Signals()
+    end_with_parent()
+    ways = how_to_mend(options.prefix, options.reason)
+    kernel = StandIn(read_connection(options.connection), _NO_LANGUAGE)
+    refuse(kernel, Refusal(options.prefix, options.reason, tuple(ways)), signals, ())
+    kernel.close()
 
 
 if __name__ == "__main__":
