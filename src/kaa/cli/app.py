@@ -44,6 +44,7 @@ app = lazy_group(
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),
         "clean": Entry("kaa.cli.clean:clean", "Remove what nothing refers to."),
+        "config": Entry("kaa.cli.config:config", "Show and change the settings."),
         "completion": Entry("kaa.cli.completion:completion", "Print a shell's completion script."),
     },
     "Environments, packages and Jupyter kernels in one tool.",

@@ -127,6 +127,13 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return Path(explicit).expanduser() if explicit else Path(_own_folders(environ)[0], FILE)
 
 
+def system_file(environ: Mapping[str, str]) -> Path:
+    """Return where the system's own file is, or would be: the first of its places."""
+    folders = _own_folders(environ)[1:]
+    there = (each for each in folders if os.path.isfile(f"{each}/{FILE}"))  # noqa: PTH113
+    return Path(next(there, folders[-1]), FILE)
+
+
 def _own_folders(environ: Mapping[str, str]) -> list[str]:
     """Return the user's folder and then the system's."""
     home = environ.get("HOME") or environ.get("USERPROFILE") or "~"
