@@ -101,6 +101,7 @@ def _pair(name: str, *options: str, text: str) -> Callable[[FC], FC]:
 @pass_invocation
 def config(
     invocation: Invocation,
+    /,
     keys: tuple[str, ...],
     show: bool,
     show_sources: bool,

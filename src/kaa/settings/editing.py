@@ -30,9 +30,9 @@ _DEFAULTS = Configuration()
 class Edit:
     """One change of the file.
 
-    ``what`` is ``set``, ``append``, ``prepend``, ``remove`` or ``unset``. ``name`` is a key as typed,
-    in kaa's spelling or conda's, with the name of an entry behind a dot where it is a table;
-    ``value`` is a text as typed (none for ``unset``).
+    ``what`` is ``set``, ``append``, ``prepend``, ``remove`` or ``unset``. ``name`` is a key as
+    typed, in kaa's spelling or conda's, with the name of an entry behind a dot where it is a
+    table; ``value`` is a text as typed (none for ``unset``).
     """
 
     what: str

@@ -61,8 +61,8 @@ def settings_in_force(names: Sequence[str], environ: Mapping[str, str]) -> list[
 
     Raises :class:`RequestError` for unknown names and unreadable files.
     """
-    configuration = load_configuration(environ)
     wanted = [find_key(name)[0] for name in names] or KEYS
+    configuration = load_configuration(environ)
     return [
         Setting(key, _value(key, configuration), tuple(configuration.origins.get(key.field, ())))
         for key in wanted
