@@ -90,9 +90,12 @@ def test_a_notebook_is_opened_with_the_nearest_kernel(home: Path, options: list[
     ours = default_layout().environments / "ours"
     write_kernelspec("ours", ours, make_generation(ours), default_layout())
     needs = '# /// script\n# dependencies = ["polars>=1"]\n# ///'
+    (home / "binder").mkdir()
+    (home / "binder" / "requirements.txt").write_text("polars\n")
     written = {
         "same.ipynb": write_notebook(home / "same.ipynb", "shop", "1"),
         "need.ipynb": write_notebook(home / "need.ipynb", "conda-env-gone-py", needs),
+        "binder/file.ipynb": write_notebook(home / "binder" / "file.ipynb", "gone", "1"),
         "none.ipynb": write_notebook(home / "none.ipynb", "conda-env-gone-py", "1"),
         "here.ipynb": write_notebook(home / "here.ipynb", "python3", "1"),
         "ours.ipynb": write_notebook(home / "ours.ipynb", "conda-env-ours-py", "1"),
@@ -108,6 +111,7 @@ def test_a_notebook_is_opened_with_the_nearest_kernel(home: Path, options: list[
         assert "same name" in note["reason"]
         assert kernel_of(server, "need.ipynb")["name"] == "conda-env-data-py"
         assert "all that the notebook needs" in opened(server, "need.ipynb")["reason"]
+        assert kernel_of(server, "binder/file.ipynb")["name"] == "conda-env-data-py"
         for path, name in (("none.ipynb", "conda-env-gone-py"), ("here.ipynb", "python3")):
             assert kernel_of(server, path)["name"] == name
             assert opened(server, path) is None

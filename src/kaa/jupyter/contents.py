@@ -12,9 +12,11 @@ import functools
 import inspect
 from collections import OrderedDict
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.jupyter.manager import KaaKernelSpecManager
+from kaa.kernels.beside import with_files_beside
 from kaa.kernels.nearest import Because
 from kaa.kernels.wanted import wanted_by
 
@@ -109,6 +111,9 @@ def _fit(contents: Any, model: dict[str, Any]) -> None:
     if not listed or wanted.name in listed:
         return
     found = kernels.nearest_to(wanted)
+    if found is None and (root := getattr(contents, "root_dir", "")):
+        directory = Path(root, path).parent
+        found = kernels.nearest_to(with_files_beside(wanted, directory))
     if found is None or (name := _listed_name(found.offer, listed)) is None:
         return
     spec = listed[name]["spec"]

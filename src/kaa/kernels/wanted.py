@@ -66,7 +66,9 @@ def _in_a_block(notebook: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     for source in _code(notebook):
         if "# /// script" in source and (found := _BLOCK.search(f"{source}\n")):
             lines = found["content"].splitlines()
-            table = _toml("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines))
+            table = parsed_toml(
+                "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines)
+            )
             return _texts(table.get("dependencies")), _text(table.get("requires-python"))
     return (), ""
 
@@ -79,7 +81,8 @@ def _code(notebook: Mapping[str, Any]) -> Iterator[str]:
             yield "".join(_texts(source)) if isinstance(source, list) else _text(source)
 
 
-def _toml(text: str) -> Mapping[str, Any]:
+def parsed_toml(text: str) -> Mapping[str, Any]:
+    """Return what a TOML document says; nothing for what is none."""
     import sys
 
     if sys.version_info >= (3, 11):
