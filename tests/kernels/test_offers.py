@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from kaa.kernels.offers import KernelOptions, Offer, kernel_id, offers
+from kaa.kernels.command import kernelspec_content
+from kaa.kernels.offers import KernelOptions, Offer, all_offers, kernel_id, listed, offers
 from kaa.model.discovered import Discovered, Facts, InnerKernel, Maker
+from kaa.store.layout import Layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 R = InnerKernel("ir", "/x/share/jupyter/kernels/ir", "R", "r", ("R", "{connection_file}"))
 
@@ -101,3 +108,83 @@ def test_what_cannot_run_is_offered_with_the_reason() -> None:
     assert offer.reason == "it is broken"
     assert offer.display_name == "Python [conda env:ill] (cannot run)"
     assert offer.metadata["kaa"]["problem"] == "it is broken"
+
+
+def test_settings_name_environments_by_path_label_or_name() -> None:
+    one, two = environment("a", prefix="/1/a"), environment("b", prefix="/2/b")
+    two = replace(two, label="b (two)")
+    shown = by_id(one, two, aliases={"a": "First", "b (two)": "Second"}, icons={"b": "/logo.png"})
+    assert [offer.display_name for offer in shown.values()] == ["First", "Second"]
+    assert [offer.icon for offer in shown.values()] == [None, "/logo.png"]
+
+
+def test_several_kernels_under_one_alias_are_told_apart() -> None:
+    both = by_id(environment("stat", kernels=(R,)), aliases={"stat": "Statistics"})
+    assert [each.display_name for each in both.values()] == ["Statistics", "Statistics (R)"]
+    alone = by_id(environment("stat", python=None, kernels=(R,)), aliases={"stat": "Statistics"})
+    assert [each.display_name for each in alone.values()] == ["Statistics"]
+
+
+def test_what_is_left_out_says_why_and_changes_no_id() -> None:
+    environments = [environment("a b", prefix="/1"), environment("a_b", prefix="/2")]
+    everything = all_offers(environments, KernelOptions(hidden=frozenset({"/1"}), env_filter="/2"))
+    assert [(each.id, each.left_out) for each in everything] == [
+        ("conda-env-a_b-py", "hidden"),
+        ("conda-env-a_b-py-2", "env-filter"),
+    ]
+    assert listed(everything) == ()
+
+
+PYTHON3 = InnerKernel(
+    *("python3", "/x/k/python3", "Python 3 (ipykernel)", "python", ("python", "-f")),
+    metadata={"debugger": True, "mine": 1},
+)
+XCPP = InnerKernel(
+    *("xcpp17", "/x/k/xcpp17", "C++17", "c++", ("xcpp",)),
+    metadata={"debugger": False},
+    interrupt_mode="message",
+    env={"CPLUS": "1"},
+)
+
+
+def test_the_debugger_is_as_the_kernel_says_unless_it_is_set() -> None:
+    """nb_conda_kernels: unset keeps the kernelspec's own word, else all say the same."""
+
+    def said(**options: object) -> list[object]:
+        kernels = (PYTHON3, R, XCPP)
+        found = by_id(environment("demo", kernels=kernels), environment("lent"), **options)
+        return [offer.metadata.get("debugger") for offer in found.values()]
+
+    assert said() == [True, None, False, True]
+    assert said(enable_debugger=False) == [False] * 4
+    assert said(enable_debugger=True) == [True] * 4
+
+
+def test_what_a_kernelspec_inside_says_is_kept(tmp_path: Path) -> None:
+    offer = by_id(environment("demo", kernels=(PYTHON3,)))["conda-env-demo-py"]
+    assert offer.metadata["mine"] == 1
+    offer = by_id(environment("demo", kernels=(XCPP,)))["conda-env-demo-xcpp17"]
+    content = kernelspec_content(offer, Layout(tmp_path))
+    assert (content["interrupt_mode"], content["env"]) == ("message", {"CPLUS": "1"})
+
+
+def test_a_python_of_another_kernel_is_called_python() -> None:
+    """nb_conda_kernels cuts what a display name says after ``Python``."""
+    xpython = InnerKernel("xpython", "/x", "Python 3.12 (XPython)", "python", ("x",))
+    offer = by_id(environment("demo", kernels=(xpython,)))["conda-env-demo-xpython"]
+    assert offer.display_name == "Python [conda env:demo]"
+    form = "{0} {1} {conda_kernel} {display_name} {environment} {kernel} {language}"
+    offer = by_id(environment("demo", kernels=(xpython,)), name_format=form)[offer.id]
+    assert offer.display_name == (
+        "Python demo conda-env-demo-xpython Python 3.12 (XPython) demo xpython Python"
+    )
+
+
+def test_several_bases_are_told_apart() -> None:
+    one = environment("base", prefix="/opt/miniconda3")
+    two = replace(environment("base", prefix="/opt/miniforge3"), label="base (miniforge3)")
+    found = by_id(one, two, base_name="root")
+    assert {key: offer.display_name for key, offer in found.items()} == {
+        "conda-root-py": "Python [conda env:root]",
+        "conda-root__miniforge3_-py": "Python [conda env:root (miniforge3)]",
+    }

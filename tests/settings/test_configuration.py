@@ -123,6 +123,21 @@ always-yes = true
 compile-bytecode = false
 name-mapping = "https://names.example.org/{channel}.json"
 
+[kernels]
+hidden = ["old", "~/x/.venv"]
+pinned = ["demo"]
+name-format = "{environment}"
+env-filter = "^/scratch/"
+base-name = "root"
+debugger = false
+roots = ["~/projects"]
+
+[kernels.alias]
+"~/shop/.venv" = "The shop"
+
+[kernels.icons]
+demo = "demo.png"
+
 [channel-aliases]
 corp = "https://corp.example.org/conda"
 
@@ -141,6 +156,9 @@ https = "http://proxy.example.org:3128"
     assert made.root == tmp_path / "data"
     assert made.ssl_verify == tmp_path / "ca.pem"
     assert [str(path) for path in made.environment_directories] == ["/home/me/envs"]
+    assert made.kernel_aliases == {"/home/me/shop/.venv": "The shop"}
+    assert made.hidden_kernels == ("old", "/home/me/x/.venv")
+    assert made.kernel_icons == {"demo": tmp_path / "demo.png"}
     shown = show_configuration(made)
     assert set(shown) == {key.own for key in KEYS if key.own}
     assert shown["retries"] == (2, (str(tmp_path / "config.toml"),))

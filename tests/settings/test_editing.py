@@ -89,3 +89,26 @@ def test_what_cannot_be_done_is_said(text: str, edit: tuple[str, ...], message: 
     with pytest.raises(RequestError, match=message) as caught:
         change(text, edit)
     assert caught.value.hint
+
+
+def test_a_key_in_a_table() -> None:
+    text = '[kernels]\nhidden = ["a"] # old\n'
+    new = change(
+        text,
+        ("append", "kernels.hidden", "b"),
+        ("set", "kernels.name-format", "{environment}"),
+        ("set", "kernels.alias.demo", "The demo"),
+    )
+    assert new.splitlines() == [
+        "[kernels]",
+        'hidden = ["a", "b"] # old',
+        'name-format = "{environment}"',
+        "",
+        "[kernels.alias]",
+        'demo = "The demo"',
+    ]
+    assert change(new, ("unset", "kernels.alias.demo"), ("remove", "kernels.hidden", "a")) != new
+    with pytest.raises(RequestError, match="cannot be"):
+        change("", ("set", "kernels.env-filter", "("))
+    with pytest.raises(RequestError, match="no setting"):
+        change("", ("append", "kernels.hiden", "b"))

@@ -52,6 +52,20 @@ def environment_names(incomplete: str) -> list[CompletionItem[str]]:
     ]
 
 
+def discovered_names(incomplete: str) -> list[CompletionItem[str]]:
+    """Return the environments of all makers whose labels begin like this, with their maker."""
+    from kaa.environments.discovery import discover, this_machine
+    from kaa.kernels.options import configured_options
+    from kaa.settings.directories import this_layout
+
+    machine = this_machine(configured_options().roots)
+    return [
+        CompletionItem(each.label, help=each.maker.value)
+        for each in discover(this_layout(), machine).environments
+        if each.label.startswith(incomplete)
+    ]
+
+
 def source_names(incomplete: str) -> list[CompletionItem[str]]:
     """Return PyPI and the sources of all environments, those that begin like this."""
     from kaa.model.package import PYPI

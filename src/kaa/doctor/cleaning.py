@@ -189,10 +189,10 @@ def _kernels() -> Iterator[Item]:
 
 
 def _foreign_kernels() -> Iterator[str]:
-    for directory, program in dead_foreign_kernelspecs():
+    for spec in dead_foreign_kernelspecs():
         yield (
-            f"the kernel {directory.name} cannot start: {program} is gone (it is another "
-            f"program's; to remove it: jupyter kernelspec remove {directory.name})"
+            f"the kernel {spec.name} cannot start: {spec.missing} is gone (it is another "
+            "program's; to remove it: kaa kernels prune --foreign)"
         )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.environments.binaries import architecture_of
 from kaa.model.discovered import Facts, InnerKernel, Maker
@@ -194,7 +194,14 @@ def _kernels(prefix: str) -> Iterable[InnerKernel]:
                 str(content.get("display_name") or name),
                 str(content.get("language") or "").lower(),
                 tuple(argv),
+                _table(content.get("metadata")),
+                "message" if content.get("interrupt_mode") == "message" else "signal",
+                {key: str(value) for key, value in _table(content.get("env")).items()},
             )
+
+
+def _table(value: object) -> dict[str, Any]:
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 
 
 def _kernel_json(file: str) -> dict[str, object]:

@@ -9,25 +9,33 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_core.paths import SYSTEM_JUPYTER_PATH
 from traitlets import Bool, Dict, List, TraitError, Unicode, validate
 
 from kaa.environments.discovery import discover, this_machine
+from kaa.jupyter.keeping import Keeper, WatchedOptions
 from kaa.kernels.command import kernelspec_content
 from kaa.kernels.installed_launcher import install_launcher
+from kaa.kernels.logos import icon_directory
 from kaa.kernels.nearest import installed_in, nearest
-from kaa.kernels.offers import NAME_FORMAT, KernelOptions, offers
+from kaa.kernels.offers import NAME_FORMAT, all_offers, listed
+from kaa.kernels.options import environment_key
 from kaa.kernels.specs import find_kernelspecs
 from kaa.kernels.wanted import Wanted
+from kaa.model.discovered import Maker
 from kaa.settings.directories import this_layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaa.kernels.nearest import Nearest
-    from kaa.kernels.offers import Offer
+    from kaa.kernels.offers import KernelOptions, Offer
+    from kaa.kernels.specs import Kernelspec
 
 T = TypeVar("T")
 
@@ -55,14 +63,18 @@ class KaaKernelSpecManager(KernelSpecManager):
     kernelspec_path = Unicode(
         None,
         allow_none=True,
-        help="Understood and without effect: `kaa kernels sync` writes kernelspecs to disk.",
+        help="Where to write the kernelspecs, too, for programs that ask no manager: nowhere "
+        "(unset), for all users (an empty text), --user, --sys-prefix, or a prefix, in which they "
+        "are in share/jupyter/kernels. With it, conda_only is true.",
     ).tag(config=True)
     enable_debugger = Bool(
-        None, allow_none=True, help="Say whether kernels can be debugged; unset asks each of them."
+        None,
+        allow_none=True,
+        help="Say of every kernel that it can, or cannot, be debugged; unset asks each of them.",
     ).tag(config=True)
     base_name = Unicode("base", help="What conda's own installation is called.").tag(config=True)
-    aliases = Dict(help="Names to show, by the paths of environments.").tag(config=True)
-    icons = Dict(help="Directories with logos, by the paths of environments.").tag(config=True)
+    aliases = Dict(help="Names to show, by names or paths of environments.").tag(config=True)
+    icons = Dict(help="Pictures, or directories with logos, by names or paths.").tag(config=True)
     hidden = List(Unicode(), help="Environments to leave out, by name or path.").tag(config=True)
     pinned = List(Unicode(), help="Environments to list first, by name or path.").tag(config=True)
     roots = List(Unicode(), help="Directories to look for projects in.").tag(config=True)
@@ -84,67 +96,65 @@ class KaaKernelSpecManager(KernelSpecManager):
         for name, value in theirs.items():
             if name not in ours and self.has_trait(name):
                 setattr(self, name, value)
-        if self.kernelspec_path is not None:
-            self.log.warning(
-                "kernelspec_path has no effect: `kaa kernels sync` writes kernelspecs to disk"
-            )
+        self._chosen = frozenset((*theirs, *ours, *options))
         self._layout = this_layout()
         self._offers: tuple[Offer, ...] = ()
         self._lock = threading.Lock()
         self._looking: threading.Thread | None = None
+        self._settings = WatchedOptions(self.log)
+        self._keeper = Keeper(self._layout, self.log)
         install_launcher(self._layout)
+        if self.kernelspec_path is not None:
+            self.conda_only = True  # nb_conda_kernels: what is written there is listed once
+            self._look_in_background()
 
     def find_kernel_specs(self) -> dict[str, str]:
         """Return the resource directories by kernel name, the environments' own among them."""
-        found = {} if self.conda_only else super().find_kernel_specs()
-        found.update({offer.id: self._directory(offer) for offer in self._listed()})
+        self._current()
+        found = {name: place.resources for name, place in self._places().items()}
         return self._allowed(found)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return one kernelspec, that of the nearest environment for a name that is unknown.
+        """Return one kernelspec, also of a kernel that is hidden.
 
-        Raises ``NoSuchKernel``.
+        For a name that is unknown it is that of the nearest environment. Raises ``NoSuchKernel``.
         """
         for offer in self._current():
-            if offer.id == kernel_name:
+            if offer.id == kernel_name and offer.left_out != "env-filter":
                 return self._spec(offer)
+        place = self._places().get(kernel_name)
         try:
-            if self.conda_only:
+            if self.conda_only and place is None:
                 raise NoSuchKernel(kernel_name)
-            return super().get_kernel_spec(kernel_name)
+            spec = super().get_kernel_spec(kernel_name)
         except NoSuchKernel:
             found = self.nearest_to(Wanted(kernel_name))
             if found is None:
                 raise
             return self._standing_in(found, kernel_name)
+        if place is not None and place.offer is not None:
+            return self.kernel_spec_class(
+                resource_dir=place.resources, **_told(spec.to_dict(), place.offer)
+            )
+        return spec
 
     def get_all_specs(self) -> dict[str, Any]:
         """Return all kernelspecs as Jupyter's REST API has them; the disk is looked at once."""
+        self._current()
         found: dict[str, Any] = {}
-        if not self.conda_only:
-            for name, directory in super().find_kernel_specs().items():
-                try:
-                    spec = self._get_kernel_spec_by_name(name, directory)
-                except NoSuchKernel:
-                    continue  # its provisioner is missing, which has been said
-                except Exception:
-                    self.log.warning("the kernelspec %s cannot be read", name, exc_info=True)
-                    continue
-                found[name] = {"resource_dir": directory, "spec": spec.to_dict()}
         # What this version of Jupyter says of every kernelspec; making one of each takes too long.
         usual = self.kernel_spec_class().to_dict()
-        for offer in self._listed():
-            found[offer.id] = {
-                "resource_dir": self._directory(offer),
-                "spec": {**usual, **kernelspec_content(offer, self._layout)},
-            }
+        for name, place in self._places().items():
+            said = self._said(name, place, usual)
+            if said is not None:
+                found[name] = {"resource_dir": place.resources, "spec": said}
         return self._allowed(found)
 
     def nearest_to(self, wanted: Wanted) -> Nearest | None:
         """Return the kernel that is nearest to one that is unknown; None where none is."""
         if not self.match_unknown:
             return None
-        return nearest(wanted, self._current(), installed_in)
+        return nearest(wanted, listed(self._current()), installed_in)
 
     def _standing_in(self, found: Nearest, wanted: str) -> KernelSpec:
         self.log.warning(
@@ -156,15 +166,57 @@ class KaaKernelSpecManager(KernelSpecManager):
         spec.metadata = {**spec.metadata, "kaa": {**spec.metadata["kaa"], **told}}
         return spec
 
-    def _listed(self) -> list[Offer]:
-        """Return the offers without those that are on the disk under a name of their own.
+    def _said(self, name: str, place: Place, usual: dict[str, Any]) -> dict[str, Any] | None:
+        if place.directory is None:
+            assert place.offer is not None
+            return {**usual, **kernelspec_content(place.offer, self._layout)}
+        try:
+            spec = self._get_kernel_spec_by_name(name, place.directory)
+        except NoSuchKernel:
+            return None  # its provisioner is missing, which has been said
+        except Exception:
+            self.log.warning("the kernelspec %s cannot be read", name, exc_info=True)
+            return None
+        said: dict[str, Any] = spec.to_dict()
+        return said if place.offer is None else _told(said, place.offer)
 
-        That name is the better one to save a notebook under, since other programs know it, too;
-        the id still leads to the kernel.
+    def _places(self) -> dict[str, Place]:
+        """Return what is listed, by name: what Jupyter finds itself, and the offers.
+
+        An offer that is on the disk under a name of its own is listed under that: other programs
+        know it, too. Its id still leads to the kernel.
         """
-        offered = self._current()
-        written = set() if self.conda_only else {str(spec.prefix) for spec in find_kernelspecs()}
-        return [o for o in offered if not o.native or o.environment.prefix not in written]
+        offered = {(each.environment.prefix, _kernel(each)): each for each in self._offers}
+        written = {str(spec.directory): spec for spec in find_kernelspecs()}
+        of_disk: dict[str, Place] = {}
+        on_disk = set()
+        for name, directory in self._found_by_jupyter(written).items():
+            spec = written.get(directory)
+            key = (str(spec.prefix), "python3" if spec.native else spec.kernel) if spec else None
+            offer = offered.get(key) if key else None
+            if key is not None:
+                on_disk.add(key)
+            if offer is None or offer.left_out is None:
+                logos = self._icon(offer) if offer is not None else None
+                of_disk[name] = Place(logos or directory, directory, offer)
+        of_environments = {
+            offer.id: Place(self._icon(offer) or self._directory(offer), None, offer)
+            for key, offer in offered.items()
+            if offer.left_out is None and key not in on_disk
+        }
+        places = {**of_disk, **of_environments}
+        first = {
+            name: place for name, place in places.items() if place.offer and place.offer.pinned
+        }
+        return {**first, **places}
+
+    def _found_by_jupyter(self, written: Mapping[str, Kernelspec]) -> dict[str, str]:
+        """Return Jupyter's own; with ``conda_only`` those of kaa's environments at most."""
+        if not self.conda_only:
+            return dict(super().find_kernel_specs())
+        if self.kernelspec_path is None:
+            return {}
+        return {s.name: path for path, s in written.items() if s.maker == Maker.KAA.value}
 
     def _allowed(self, found: dict[str, T]) -> dict[str, T]:
         if not self.allowed_kernelspecs:
@@ -173,11 +225,13 @@ class KaaKernelSpecManager(KernelSpecManager):
 
     def _spec(self, offer: Offer) -> KernelSpec:
         content = kernelspec_content(offer, self._layout)
-        return self.kernel_spec_class(resource_dir=self._directory(offer), **content)
+        resources = self._icon(offer) or self._directory(offer)
+        return self.kernel_spec_class(resource_dir=resources, **content)
+
+    def _icon(self, offer: Offer) -> str | None:
+        return icon_directory(offer.icon, self._layout) if offer.icon else None
 
     def _directory(self, offer: Offer) -> str:
-        if offer.icon:
-            return offer.icon
         if offer.kernel is not None:
             return offer.kernel.directory
         packages = offer.environment.facts.packages_directory or ""
@@ -188,29 +242,75 @@ class KaaKernelSpecManager(KernelSpecManager):
 
         The look is taken in a thread: a server's event loop must not wait for a file system.
         """
+        looking = self._look_in_background()
+        looking.join(timeout=_PATIENCE if self._offers else None)
+        return self._offers
+
+    def _look_in_background(self) -> threading.Thread:
         with self._lock:
             if self._looking is None or not self._looking.is_alive():
                 self._looking = threading.Thread(target=self._look, daemon=True)
                 self._looking.start()
-            looking = self._looking
-        looking.join(timeout=_PATIENCE if self._offers else None)
-        return self._offers
+            return self._looking
 
     def _look(self) -> None:
         try:
-            found = discover(self._layout, this_machine(self.roots))
-            self._offers = offers(found.environments, self._options(), sys.prefix)
+            configured = self._settings.current()
+            options = self._options(configured)
+            found = discover(self._layout, this_machine(options.roots))
+            self._offers = all_offers(found.environments, options, sys.prefix)
         except Exception:  # whatever it is, the kernels of before are better than none
             self.log.warning("kaa could not look for environments", exc_info=True)
+            return
+        self._keeper.keep(found, configured, options, self._kernels_directory())
 
-    def _options(self) -> KernelOptions:
-        return KernelOptions(
-            env_filter=self.env_filter,
-            name_format=self.name_format,
-            base_name=self.base_name,
-            enable_debugger=self.enable_debugger,
-            aliases=dict(self.aliases),
-            hidden=frozenset(self.hidden),
-            pinned=frozenset(self.pinned),
-            icons=dict(self.icons),
-        )
+    def _kernels_directory(self) -> Path | None:
+        """Return where kernelspecs are to be written (``kernelspec_path``), None for nowhere."""
+        path = self.kernelspec_path
+        if path is None:
+            return None
+        if path == "--user":
+            return Path(self.user_kernel_dir)
+        if path == "":
+            return Path(SYSTEM_JUPYTER_PATH[0], "kernels")
+        prefix = sys.prefix if path == "--sys-prefix" else path
+        return Path(prefix, "share", "jupyter", "kernels").absolute()
+
+    def _options(self, configured: KernelOptions) -> KernelOptions:
+        """Return kaa's own settings, and over them what Jupyter's configuration says."""
+        values: dict[str, Any] = {
+            "env_filter": self.env_filter,
+            "name_format": self.name_format,
+            "base_name": self.base_name,
+            "enable_debugger": self.enable_debugger,
+            "aliases": {environment_key(name): text for name, text in self.aliases.items()},
+            "hidden": frozenset(map(environment_key, self.hidden)),
+            "pinned": frozenset(map(environment_key, self.pinned)),
+            "icons": {environment_key(n): environment_key(p) for n, p in self.icons.items()},
+            "roots": tuple(map(environment_key, self.roots)),
+        }
+        said = {name: value for name, value in values.items() if self._is_chosen(name)}
+        return replace(configured, **said)
+
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a trait was set: in a file, on the command line, or by a program later."""
+        return name in self._chosen or getattr(self, name) != self.traits()[name].default()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a listed kernel is: its logos, its directory on disk, and the offer that it is."""
+
+    resources: str
+    directory: str | None
+    offer: Offer | None
+
+
+def _kernel(offer: Offer) -> str:
+    return "python3" if offer.native else offer.kernel_name
+
+
+def _told(said: dict[str, Any], offer: Offer) -> dict[str, Any]:
+    """Return what a kernelspec on disk says, with the name and metadata that it has here."""
+    metadata = {**said["metadata"], **offer.metadata}
+    return {**said, "display_name": offer.display_name, "metadata": metadata}

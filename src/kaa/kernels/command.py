@@ -45,13 +45,18 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
 
 def kernelspec_content(offer: Offer, layout: Layout) -> dict[str, Any]:
     """Return what ``kernel.json`` says of an offer (Jupyter's kernelspec format)."""
-    return {
+    kernel = offer.kernel
+    runs = offer.reason is None  # else it is kaa's own kernel that starts
+    content: dict[str, Any] = {
         "argv": launch_command(offer, layout),
         "display_name": offer.display_name,
         "language": offer.language,
-        "interrupt_mode": "signal",
+        "interrupt_mode": kernel.interrupt_mode if kernel is not None and runs else "signal",
         "metadata": dict(offer.metadata),
     }
+    if kernel is not None and kernel.env:
+        content["env"] = dict(kernel.env)
+    return content
 
 
 def _reads(python: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.discovered import Maker
@@ -30,19 +30,44 @@ class KernelOptions:
 
     ``env_filter`` is a regular expression: environments whose path it is found in are left out.
     ``name_format`` has the fields ``{language}`` (or ``{0}``), ``{environment}`` (or ``{1}``),
-    ``{kernel}``, ``{display_name}`` and ``{conda_kernel}``. ``base_name`` is what conda's own
-    installation is called. ``aliases`` are names to be shown by the paths of environments,
-    ``hidden`` and ``pinned`` paths or names, ``icons`` directories with logos by path.
+    ``{kernel}``, ``{display_name}`` and ``{conda_kernel}``; None is :data:`NAME_FORMAT`, and for
+    kaa's own environments the name that their kernelspecs have on disk. ``base_name`` is what
+    conda's own installation is called. ``enable_debugger`` is what kernels say of themselves, None
+    leaves it to each of them. ``aliases`` are names to be shown, ``icons`` directories with logos
+    or pictures, both by environments; these are named by path, label or name, as in ``hidden`` and
+    ``pinned``. ``roots`` are directories to look for projects in.
     """
 
     env_filter: str | None = None
-    name_format: str = NAME_FORMAT
+    name_format: str | None = None
     base_name: str = "base"
     enable_debugger: bool | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     pinned: frozenset[str] = frozenset()
     icons: Mapping[str, str] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
+
+    def alias(self, environment: Discovered) -> str | None:
+        """Return the name to be shown for an environment's kernel, None where there is none."""
+        return next((self.aliases[k] for k in keys(environment) if k in self.aliases), None)
+
+    def icon(self, environment: Discovered) -> str | None:
+        """Return the directory with logos, or the picture, that is configured."""
+        return next((self.icons[key] for key in keys(environment) if key in self.icons), None)
+
+    def is_hidden(self, environment: Discovered) -> bool:
+        """Whether an environment is on the list of those that are hidden."""
+        return not self.hidden.isdisjoint(keys(environment))
+
+    def is_pinned(self, environment: Discovered) -> bool:
+        """Whether an environment's kernels come first."""
+        return not self.pinned.isdisjoint(keys(environment))
+
+
+def keys(environment: Discovered) -> tuple[str, ...]:
+    """Return by what an environment is named in settings, the most telling first."""
+    return environment.prefix, environment.label, environment.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +75,8 @@ class Offer:
     """One kernel of one environment.
 
     ``kernel`` is the kernelspec inside the environment, None for a Python without one; ``reason``
-    says why it cannot run, where it cannot.
+    says why it cannot run, where it cannot. ``left_out`` says by which setting it is not listed,
+    None where it is.
     """
 
     id: str
@@ -60,6 +86,8 @@ class Offer:
     environment: Discovered
     kernel: InnerKernel | None = None
     icon: str | None = None
+    pinned: bool = False
+    left_out: str | None = None
 
     @property
     def reason(self) -> str | None:
@@ -71,6 +99,11 @@ class Offer:
         """Whether it is the environment's Python itself, with an ipykernel of its own or lent."""
         return self.kernel is None or self.kernel.name in _NATIVE
 
+    @property
+    def kernel_name(self) -> str:
+        """What the kernel is called inside its environment."""
+        return self.kernel.name if self.kernel is not None else "python3"
+
 
 def offers(
     environments: Iterable[Discovered], options: KernelOptions, running_in: str = ""
@@ -80,87 +113,131 @@ def offers(
     ``running_in`` is the prefix of the Python that asks. Raises :class:`re.error` for a filter that
     is no regular expression.
     """
-    left_out = re.compile(options.env_filter) if options.env_filter else None
+    return listed(all_offers(environments, options, running_in))
+
+
+def listed(offered: Iterable[Offer]) -> tuple[Offer, ...]:
+    """Return the offers that no setting leaves out."""
+    return tuple(offer for offer in offered if offer.left_out is None)
+
+
+def all_offers(
+    environments: Iterable[Discovered], options: KernelOptions, running_in: str = ""
+) -> tuple[Offer, ...]:
+    """Return the kernels of all environments, those that are left out as well: see :func:`offers`.
+
+    Their ids do not depend on what is left out.
+    """
+    expression = re.compile(options.env_filter) if options.env_filter else None
     found: dict[str, Offer] = {}
     for environment in environments:
-        if left_out and left_out.search(environment.prefix):
-            continue
-        if {environment.prefix, environment.name, environment.label} & options.hidden:
-            continue
+        left_out = _left_out(environment, options, expression)
+        pinned = options.is_pinned(environment)
         for offer in _of(environment, options, running_in):
-            found.setdefault(_free(offer.id, found), offer)
-    named = [_with_id(offer, identifier) for identifier, offer in found.items()]
-    return tuple(sorted(named, key=lambda offer: not _is_pinned(offer, options)))
+            identifier = _free(offer.id, found)
+            found[identifier] = replace(offer, id=identifier, pinned=pinned, left_out=left_out)
+    return tuple(sorted(found.values(), key=lambda offer: not offer.pinned))
+
+
+def _left_out(
+    environment: Discovered, options: KernelOptions, expression: re.Pattern[str] | None
+) -> str | None:
+    if options.is_hidden(environment):
+        return "hidden"
+    return "env-filter" if expression and expression.search(environment.prefix) else None
 
 
 def _of(environment: Discovered, options: KernelOptions, running_in: str) -> Iterator[Offer]:
     facts = environment.facts
     inner = {kernel.name: kernel for kernel in facts.kernels}
     native = next((inner[name] for name in ("python3", "python2") if name in inner), None)
-    if facts.python is not None or (native is None and not inner):
-        yield _offer(environment, native, "python3", "Python", options, running_in)
-    for name, kernel in inner.items():
-        if name not in _NATIVE:
-            language = kernel.display_name
-            yield _offer(environment, kernel, name, language, options, running_in)
+    has_native = facts.python is not None or (native is None and not inner)
+    if has_native:
+        yield _offer(environment, native, options, running_in)
+    others = [kernel for name, kernel in inner.items() if name not in _NATIVE]
+    for kernel in others:
+        yield _offer(
+            environment, kernel, options, running_in, alone=not has_native and len(others) == 1
+        )
 
 
 def _offer(
     environment: Discovered,
     kernel: InnerKernel | None,
-    kernel_name: str,
-    shown: str,
     options: KernelOptions,
     running_in: str,
+    *,
+    alone: bool = True,
 ) -> Offer:
+    """Make an offer; with an alias, ``alone`` says that no other kernel is to be told from it."""
     is_base = environment.maker is Maker.CONDA and environment.name == "base"
-    name = options.base_name if is_base else environment.label
+    name = environment.label
+    if is_base:
+        name = options.base_name + name.removeprefix("base")
+    kernel_name = kernel.name if kernel else "python3"
+    shown = _shown_language(kernel)
     identifier = kernel_id(name, kernel_name, is_base=is_base)
-    python = environment.facts.python
-    title = options.aliases.get(environment.prefix)
+    is_here = _is_same(environment.prefix, running_in)
+    title = options.alias(environment)
     if title is None:
-        words = {
-            "language": shown,
-            "environment": name,
-            "kernel": kernel_name,
-            "display_name": kernel.display_name if kernel else f"Python {python or '?'}",
-            "conda_kernel": identifier,
-        }
-        title = options.name_format.format(shown, name, **words)
-    here = _is_same(environment.prefix, running_in)
+        title = _title(environment, kernel, name, shown, identifier, options.name_format)
+    elif not alone:
+        title = f"{title} ({shown})"
     if environment.facts.problem is not None:
         title += " (cannot run)"
-    elif here:
+    elif is_here:
         title += " *"
-    language = (kernel.language if kernel else "") or "python"
     metadata: dict[str, Any] = {
+        **({"debugger": True} if kernel is None else kernel.metadata),
         "conda_env_name": name,
         "conda_env_path": environment.prefix,
         "conda_language": shown,
         "conda_raw_kernel_name": kernel_name,
         "conda_is_base_environment": is_base,
-        "conda_is_currently_running": here,
+        "conda_is_currently_running": is_here,
         "kaa": {
             "prefix": environment.prefix,
             "maker": environment.maker.value,
-            "python": python,
+            "python": environment.facts.python,
             "problem": environment.facts.problem,
-            "pinned": bool(
-                {environment.prefix, environment.name, environment.label} & options.pinned
-            ),
+            "pinned": options.is_pinned(environment),
         },
     }
-    if language == "python":
-        metadata["debugger"] = options.enable_debugger is not False
-    return Offer(
-        identifier,
-        title,
-        language,
-        metadata,
-        environment,
-        kernel,
-        options.icons.get(environment.prefix),
-    )
+    if options.enable_debugger is not None:
+        metadata["debugger"] = options.enable_debugger
+    language = (kernel.language if kernel else "") or "python"
+    icon = options.icon(environment)
+    return Offer(identifier, title, language, metadata, environment, kernel, icon)
+
+
+def _shown_language(kernel: InnerKernel | None) -> str:
+    """Return nb_conda_kernels' ``language``: the kernel's name, and Python without version."""
+    if kernel is None or kernel.name in _NATIVE or kernel.display_name.startswith("Python"):
+        return "Python"
+    return kernel.display_name
+
+
+def _title(
+    environment: Discovered,
+    kernel: InnerKernel | None,
+    name: str,
+    shown: str,
+    identifier: str,
+    form: str | None,
+) -> str:
+    native = kernel is None or kernel.name in _NATIVE
+    if form is None and native and environment.maker is Maker.KAA:
+        return f"Python {environment.facts.minor or '?'} ({name})"
+    words = {
+        "language": shown,
+        "environment": name,
+        "kernel": kernel.name if kernel else "python3",
+        "display_name": kernel.display_name
+        if kernel
+        else f"Python {environment.facts.python or '?'}",
+        "conda_kernel": identifier,
+    }
+    return (form or NAME_FORMAT).format(shown, name, **words)
 
 
 def _is_same(prefix: str, other: str) -> bool:
@@ -192,14 +269,3 @@ def _free(identifier: str, taken: Mapping[str, Offer]) -> str:
     while free in taken:
         free, count = f"{identifier}-{count}", count + 1
     return free
-
-
-def _with_id(offer: Offer, identifier: str) -> Offer:
-    from dataclasses import replace
-
-    return offer if offer.id == identifier else replace(offer, id=identifier)
-
-
-def _is_pinned(offer: Offer, options: KernelOptions) -> bool:
-    environment = offer.environment
-    return bool({environment.prefix, environment.name, environment.label} & options.pinned)

@@ -10,17 +10,20 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaa.kernels.logos import own_logos, place_logos
 from kaa.kernels.writing import cannot_write, write_text
+from kaa.model.discovered import Maker
 from kaa.model.errors import KernelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from kaa.kernels.offers import Offer
+    from kaa.kernels.offers import KernelOptions, Offer
+    from kaa.model.discovered import Discovered
     from kaa.store.layout import Layout
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
@@ -32,12 +35,27 @@ _NATIVE = frozenset({"python2", "python3"})
 
 @dataclass(frozen=True, slots=True)
 class Kernelspec:
-    """A kernelspec that kaa wrote: its name in Jupyter, its directory, and its environment."""
+    """A kernelspec that kaa wrote: its name in Jupyter, its directory, and its environment.
+
+    ``kernel`` is what the kernel is called inside the environment, ``maker`` whose it is; ``inode``
+    is the number of the environment's directory when it was written (of other makers' only).
+    ``metadata`` is what launchers and notebooks go by, ``argv`` the command.
+    """
 
     name: str
     directory: Path
     prefix: Path
     display_name: str
+    kernel: str = "python3"
+    maker: str = Maker.KAA.value
+    inode: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    argv: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def native(self) -> bool:
+        """Whether it is the environment's Python itself."""
+        return self.kernel in _NATIVE
 
 
 def kernelspec_directory() -> Path:
@@ -48,79 +66,110 @@ def kernelspec_directory() -> Path:
     return Path(jupyter_data_dir()) / "kernels"
 
 
-def find_kernelspecs() -> list[Kernelspec]:
-    """Return the kernelspecs that carry kaa's mark, ordered by name."""
-    return sorted(_marked(kernelspec_directory()), key=lambda spec: spec.name)
+def find_kernelspecs(kernels: Path | None = None) -> list[Kernelspec]:
+    """Return the kernelspecs that carry kaa's mark, ordered by name.
+
+    ``kernels`` is the directory they are in, the user's if none is given.
+    """
+    return sorted(_marked(kernels or kernelspec_directory()), key=lambda spec: spec.name)
 
 
 def write_kernelspec(
-    name: str | None, prefix: Path, generation: Path, layout: Layout
+    name: str | None,
+    prefix: Path,
+    generation: Path,
+    layout: Layout,
+    options: KernelOptions | None = None,
 ) -> Kernelspec | None:
-    """Make an environment a kernel, or bring its kernelspec and the launcher up to date.
+    """Make an environment a kernel, or bring its kernelspecs and the launcher up to date.
 
-    ``name`` is the environment's name, None for one that has only its path. Returns the
-    kernelspec, or None when the environment has no Python, and then removes the one it had.
-    The spec appears, and changes, in one step. Raises KernelError when a file cannot be written.
+    ``name`` is the environment's name, None for one that has only its path. Returns the kernelspec
+    of its Python; None when it has none, or is hidden, and then removes the one it had. Kernels of
+    other languages in it get kernelspecs as well. Each appears, and changes, in one step. Raises
+    KernelError when a file cannot be written, and RequestError for settings that make no sense.
     """
-    from kaa.environments.activation import interpreter
-    from kaa.kernels.installed_launcher import install_launcher
-    from kaa.kernels.launcher import has_ipykernel, site_packages
-    from kaa.kernels.overlay import overlay_site_packages, python_minor
+    from kaa.kernels.offers import all_offers
+    from kaa.kernels.options import configured_options
+    from kaa.kernels.overlay import python_minor
 
+    own = _own_environment(name or prefix.name, prefix, generation)
+    known = [spec for spec in find_kernelspecs() if spec.prefix == prefix]
     minor = python_minor(generation)
-    if minor is None:
-        remove_kernelspec(prefix)
-        return None
-    launcher = install_launcher(layout)
-    label = name or prefix.name
-    argv = [
-        *(interpreter(prefix), "-I", "-S", str(launcher)),
-        *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
-        *("--", "-f", "{connection_file}"),
-    ]
-    own = Path(site_packages(str(generation), minor))
-    kernel = own if has_ipykernel(str(own)) else overlay_site_packages(layout, minor)
-    content = _content(argv, f"Python {minor} ({label})", name or str(prefix), prefix)
-    content["metadata"].update(_encryption(kernel))
-    directory = _directory_for(label, prefix)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _copy_logos(directory, kernel)
-    except OSError as error:
-        raise cannot_write(directory, error) from error
-    # Last, since Jupyter takes a directory for a kernelspec only when it has this file.
-    write_text(directory / "kernel.json", json.dumps(content, indent=1))
-    return Kernelspec(directory.name, directory, prefix, content["display_name"])
+    written: list[Kernelspec] = []
+    for offer in all_offers((own,), options or configured_options()):
+        if offer.left_out is not None or (offer.native and minor is None):
+            continue
+        before = next((spec for spec in known if spec.native == offer.native), None)
+        if not offer.native:
+            before = next((spec for spec in known if spec.kernel == offer.kernel_name), None)
+        content = _content(offer, minor, prefix, generation, layout)
+        labels = own.label if offer.native else offer.id.lower()
+        directory = before.directory if before else _free_directory(labels, prefix)
+        kernel = _packages_of_kernel(generation, minor, layout) if minor else None
+        logos = kernel / "ipykernel" / "resources" if offer.native and kernel else own_logos(offer)
+        written.append(_put(directory, content, offer, logos))
+    remove_specs(
+        spec for spec in known if all(spec.directory != each.directory for each in written)
+    )
+    return next((spec for spec in written if spec.native), None)
 
 
-def write_offer(offer: Offer, layout: Layout) -> Kernelspec:
+def write_offer(offer: Offer, layout: Layout, kernels: Path | None = None) -> Kernelspec:
     """Write the kernelspec of an environment that another program made, under the offer's id.
 
-    It carries kaa's mark, and appears and changes in one step. Raises KernelError when a file
-    cannot be written, and for a name that is another program's already.
+    It is written into ``kernels``, the user's directory if none is given, carries kaa's mark, and
+    appears and changes in one step. Raises KernelError when a file cannot be written, and for a
+    name that is another program's already, or another environment's of kaa's.
     """
     from kaa.kernels.command import kernelspec_content
     from kaa.kernels.installed_launcher import install_launcher
 
     install_launcher(layout)
-    directory = kernelspec_directory() / offer.id.lower()
-    prefix = Path(offer.environment.prefix)
-    file = directory / "kernel.json"
-    if file.exists() and all(spec.directory != directory for spec in find_kernelspecs()):
+    directory = (kernels or kernelspec_directory()) / offer.id.lower()
+    if (directory / "kernel.json").exists():
+        _check_replaceable(directory, offer)
+    content = kernelspec_content(offer, layout)
+    with contextlib.suppress(OSError):
+        content["metadata"]["kaa"]["inode"] = os.stat(offer.environment.prefix).st_ino  # noqa: PTH116
+    return _put(directory, content, offer, own_logos(offer))
+
+
+def _check_replaceable(directory: Path, offer: Offer) -> None:
+    there = _read_marked(directory / "kernel.json")
+    if there is None:
         raise KernelError(
             f"there is a kernel {directory.name} already, and kaa did not write it",
             cause=f"it is in {directory}",
             hint=f"remove it: jupyter kernelspec remove {directory.name}",
         )
-    text = json.dumps(kernelspec_content(offer, layout), indent=1)
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            _copy_logos(directory, Path(offer.environment.facts.packages_directory or ""))
-        except OSError as error:
-            raise cannot_write(directory, error) from error
+    others = str(there.prefix) != offer.environment.prefix
+    if others and there.maker == Maker.KAA.value and not is_gone(there.prefix):
+        raise KernelError(
+            f"the kernel {directory.name} is that of another environment",
+            cause=f"it is of {there.prefix}",
+            hint="rename one of the two environments",
+        )
+
+
+def _put(directory: Path, content: dict[str, Any], offer: Offer, logos: Path | None) -> Kernelspec:
+    file = directory / "kernel.json"
+    text = json.dumps(content, indent=1)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        place_logos(directory, offer.icon, logos)
+    except OSError as error:
+        raise cannot_write(directory, error) from error
+    # Last, since Jupyter takes a directory for a kernelspec only when it has this file.
+    if not _says(file, text):
         write_text(file, text)
-    return Kernelspec(directory.name, directory, prefix, offer.display_name)
+    return _kernelspec(file, content)
+
+
+def _says(file: Path, text: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def remove_kernelspec(prefix: Path) -> list[Kernelspec]:
@@ -128,7 +177,7 @@ def remove_kernelspec(prefix: Path) -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return _remove(spec for spec in find_kernelspecs() if spec.prefix == prefix)
+    return remove_specs(spec for spec in find_kernelspecs() if spec.prefix == prefix)
 
 
 def prune_kernelspecs() -> list[Kernelspec]:
@@ -136,35 +185,68 @@ def prune_kernelspecs() -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return _remove(spec for spec in find_kernelspecs() if is_gone(spec.prefix))
+    return remove_specs(spec for spec in find_kernelspecs() if is_gone(spec.prefix))
 
 
-def _content(argv: list[str], display_name: str, environment: str, prefix: Path) -> dict[str, Any]:
+def remove_specs(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
+    """Remove these kernelspecs; return them. Raises KernelError when one cannot be deleted."""
+    import shutil
+
+    removed = []
+    for spec in specs:
+        try:
+            # First, so that what is left after an interruption is not a kernelspec any more.
+            (spec.directory / "kernel.json").unlink()
+            shutil.rmtree(spec.directory)
+        except OSError as error:
+            raise cannot_write(spec.directory, error) from error
+        removed.append(spec)
+    return removed
+
+
+def _own_environment(label: str, prefix: Path, generation: Path) -> Discovered:
+    """Return what discovery would find, of a generation that may not be linked yet."""
+    from kaa.environments.facts import read_facts
+    from kaa.model.discovered import Discovered, Facts
+
+    facts = read_facts(str(generation), None) or Facts()
+    return Discovered(str(prefix), Maker.KAA, label, label, facts)
+
+
+def _content(
+    offer: Offer, minor: str | None, prefix: Path, generation: Path, layout: Layout
+) -> dict[str, Any]:
     from kaa import __version__
+    from kaa.environments.activation import interpreter
+    from kaa.kernels.command import kernelspec_content
+    from kaa.kernels.installed_launcher import install_launcher
 
-    return {
-        "argv": argv,
-        "display_name": display_name,
-        "language": "python",
-        "interrupt_mode": "signal",
-        "metadata": {
-            "debugger": True,
-            # The keys of nb_conda_kernels, which launchers and notebooks go by.
-            "conda_env_name": environment,
-            "conda_env_path": str(prefix),
-            "conda_language": "Python",
-            "conda_raw_kernel_name": "python3",
-            "kaa": {"prefix": str(prefix), "version": __version__},
-        },
-    }
+    launcher = install_launcher(layout)
+    content = kernelspec_content(offer, layout)
+    content["metadata"]["kaa"]["version"] = __version__
+    if offer.native and minor is not None:
+        # Nothing else than what its own launcher needs: it works without kaa.
+        content["argv"] = [
+            *(interpreter(prefix), "-I", "-S", str(launcher)),
+            *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
+            *("--", "-f", "{connection_file}"),
+        ]
+        content["metadata"].update(_encryption(_packages_of_kernel(generation, minor, layout)))
+    return content
 
 
-def _directory_for(label: str, prefix: Path) -> Path:
-    """Return where the spec of this prefix is, or else a directory whose name nobody has."""
+def _packages_of_kernel(generation: Path, minor: str, layout: Layout) -> Path:
+    """Return the directory of packages that ipykernel will come from."""
+    from kaa.kernels.launcher import has_ipykernel, site_packages
+    from kaa.kernels.overlay import overlay_site_packages
+
+    own = Path(site_packages(str(generation), minor))
+    return own if has_ipykernel(str(own)) else overlay_site_packages(layout, minor)
+
+
+def _free_directory(label: str, prefix: Path) -> Path:
+    """Return a directory for the spec of this prefix whose name nobody has."""
     kernels = kernelspec_directory()
-    for spec in _marked(kernels):
-        if spec.prefix == prefix:
-            return spec.directory
     taken = _taken_names(kernels)
     return kernels / next(name for name in _candidates(label, prefix) if name not in taken)
 
@@ -200,14 +282,32 @@ def _taken_names(kernels: Path) -> set[str]:
 
 
 def _marked(kernels: Path) -> Iterable[Kernelspec]:
-    for file in kernels.glob("*/kernel.json"):
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            prefix = Path(content["metadata"]["kaa"]["prefix"])
-        except (OSError, ValueError, LookupError, TypeError):
-            continue  # another program's, or broken: not ours to touch
-        display_name = str(content.get("display_name", file.parent.name))
-        yield Kernelspec(file.parent.name, file.parent, prefix, display_name)
+    found = (_read_marked(file) for file in kernels.glob("*/kernel.json"))
+    return (spec for spec in found if spec is not None)
+
+
+def _read_marked(file: Path) -> Kernelspec | None:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return _kernelspec(file, content)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None  # another program's, or broken: not ours to touch
+
+
+def _kernelspec(file: Path, content: Mapping[str, Any]) -> Kernelspec:
+    metadata = content["metadata"]
+    mark = metadata["kaa"]
+    return Kernelspec(
+        file.parent.name,
+        file.parent,
+        Path(mark["prefix"]),
+        str(content.get("display_name", file.parent.name)),
+        str(metadata.get("conda_raw_kernel_name", "python3")),
+        str(mark.get("maker", Maker.KAA.value)),
+        int(mark.get("inode", 0)),
+        metadata,
+        tuple(map(str, content.get("argv", ()))),
+    )
 
 
 def is_gone(prefix: Path) -> bool:
@@ -216,21 +316,6 @@ def is_gone(prefix: Path) -> bool:
         return not prefix.exists()
     except PermissionError:
         return False  # out of reach for now, which is not the same
-
-
-def _remove(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
-    import shutil
-
-    removed = []
-    for spec in specs:
-        try:
-            # First, so that what is left after an interruption is not a kernelspec any more.
-            (spec.directory / "kernel.json").unlink()
-            shutil.rmtree(spec.directory)
-        except OSError as error:
-            raise cannot_write(spec.directory, error) from error
-        removed.append(spec)
-    return removed
 
 
 def _encryption(site: Path) -> dict[str, list[str]]:
@@ -244,13 +329,3 @@ def _encryption(site: Path) -> dict[str, list[str]]:
     except OSError:
         return {}
     return {"supported_encryption": ["curve"]} if '"supported_encryption"' in source else {}
-
-
-def _copy_logos(directory: Path, site: Path) -> None:
-    """Copy ipykernel's logos, those that the kernelspec has not got yet."""
-    import shutil
-
-    for logo in (site / "ipykernel" / "resources").glob("logo-*"):
-        if not (directory / logo.name).exists():
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(logo, directory / logo.name)

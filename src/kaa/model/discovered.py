@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Maker(Enum):
@@ -31,7 +34,8 @@ class Maker(Enum):
 class InnerKernel:
     """A kernelspec inside an environment: ``directory`` is its folder's path.
 
-    ``name`` is the folder's name, ``argv`` the command as ``kernel.json`` has it.
+    ``name`` is the folder's name; ``argv``, ``metadata``, ``interrupt_mode`` and ``env`` (variables
+    that the kernel gets) are as ``kernel.json`` has them.
     """
 
     name: str
@@ -39,6 +43,9 @@ class InnerKernel:
     display_name: str
     language: str
     argv: tuple[str, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    interrupt_mode: str = "signal"
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,15 @@ class Facts:
     maker: str | None = None
     last_used: float | None = None
     problem: str | None = None
+
+    @property
+    def minor(self) -> str | None:
+        """Python's minor version (``3.12``), with a ``t`` for a free-threaded build."""
+        if self.python is None:
+            return None
+        minor = ".".join(self.python.split(".")[:2])
+        parts = (self.packages_directory or "").replace("\\", "/").split("/")
+        return f"{minor}t" if f"python{minor}t" in parts else minor
 
 
 @dataclass(frozen=True, slots=True)

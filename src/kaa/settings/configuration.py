@@ -32,7 +32,8 @@ class Configuration:
     with. ``name_mapping`` is where PyPI's names of conda packages are published, empty for the
     usual place and ``none`` to do without. ``exclude_newer`` has a time zone; ``timeout`` and
     ``connect_timeout`` are in seconds; ``keep_generations`` and ``keep_days`` are what cleaning
-    leaves of old generations; ``None`` is: not configured.
+    leaves of old generations; ``None`` is: not configured. What concerns kernels is by names or
+    paths of environments; ``project_roots`` are directories to look for projects in.
 
     ``origins`` says by the names of these attributes which files or variables decided.
     """
@@ -79,6 +80,16 @@ class Configuration:
     keep_days: int | None = None
     always_yes: bool = False
     compile_bytecode: bool = True
+
+    kernel_aliases: Mapping[str, str] = field(default_factory=dict)
+    hidden_kernels: tuple[str, ...] = ()
+    pinned_kernels: tuple[str, ...] = ()
+    kernel_icons: Mapping[str, Path] = field(default_factory=dict)
+    kernel_name_format: str | None = None
+    kernel_filter: str | None = None
+    kernel_base_name: str | None = None
+    kernel_debugger: bool | None = None
+    project_roots: tuple[Path, ...] = ()
 
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -42,5 +42,14 @@ DESCRIPTIONS = {
     "keep_days": "It also keeps those that were in use within these days.",
     "always_yes": "Do not ask whether to go on.",
     "compile_bytecode": "Whether bytecode of new packages is compiled in the background.",
+    "kernel_aliases": "Names that launchers show, by environment.",
+    "hidden_kernels": "Environments whose kernels are listed nowhere.",
+    "pinned_kernels": "Environments whose kernels come first.",
+    "kernel_icons": "Pictures, or directories with logos, by environment.",
+    "kernel_name_format": "How kernels are called: nb_conda_kernels' name_format.",
+    "kernel_filter": "Environments in whose path this expression is found are left out.",
+    "kernel_base_name": "What conda's own installation is called.",
+    "kernel_debugger": "Whether kernels say that they can be debugged; unset asks each of them.",
+    "project_roots": "Directories below which projects are looked for.",
 }
 """By the fields of :class:`~kaa.settings.configuration.Configuration`."""

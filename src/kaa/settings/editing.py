@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kaa.settings.keys import Key
 
 _DEFAULTS = Configuration()
+_TABLES = frozenset(key.own.partition(".")[0] for key in KEYS if "." in key.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,11 @@ def find_key(name: str) -> tuple[Key, str | None]:
 
     Raises :class:`RequestError` for what is no key.
     """
-    first, _, entry = name.partition(".")
+    # A key that is in a table itself has a dot in its name.
+    table, _, rest = name.partition(".")
+    second, _, below = rest.partition(".")
+    first = f"{table}.{second}" if table in _TABLES and second else table
+    entry = below if first != table else rest
     plain = first.replace("_", "-").lower()
     for key in KEYS:
         names = (key.own, key.field, *key.conda)
@@ -103,11 +108,22 @@ def edited(
         notes += _apply(document, edit, key, entry, now)
         if environ.get(key.variable or ""):
             notes.append(f"the variable {key.variable} is set, and decides instead of the file")
-        if key.own in document:
+        table, name = _table_of(document.unwrap(), key)
+        if name in table:
             place = Place(path.parent, environ, key.expands)
             # Not written before it is known that it can be read.
-            read_value(key, key.own, document.unwrap()[key.own], place, str(path), " = ")
+            read_value(key, key.own, table[name], place, str(path), " = ")
     return tomlkit.dumps(document), tuple(notes)
+
+
+def _table_of(document: Any, key: Key) -> tuple[Any, str]:
+    """Return the table that a key is in, which is made where there is none, and its name there."""
+    table, dot, name = key.own.partition(".")
+    if not dot:
+        return document, key.own
+    if not isinstance(document.setdefault(table, {}), dict):
+        raise RequestError(f"{table} is no table in the file", hint="correct the file first")
+    return document[table], name
 
 
 def _instead(key: Key) -> str:
@@ -141,9 +157,11 @@ def _set(document: TOMLDocument, edit: Edit, key: Key, entry: str | None) -> lis
             raise RequestError(
                 f"{edit.name} is a table", hint=f"name an entry: --set {edit.name}.NAME VALUE"
             )
-        document.setdefault(key.own, {})[entry] = edit.value
+        table, name = _table_of(document, key)
+        table.setdefault(name, {})[entry] = edit.value
         return []
-    document[key.own] = _typed(key, edit)
+    table, name = _table_of(document, key)
+    table[name] = _typed(key, edit)
     return []
 
 
@@ -180,8 +198,9 @@ def _candidates(text: str) -> list[Any]:
 
 
 def _unset(document: TOMLDocument, edit: Edit, key: Key, entry: str | None) -> list[str]:
-    table: Any = document if entry is None else document.get(key.own, {})
-    name = key.own if entry is None else entry
+    table, name = _table_of(document, key)
+    if entry is not None:
+        table, name = table.get(name, {}), entry
     if name not in table:
         raise RequestError(
             f"{edit.name} is not in the file", hint="`kaa config --show-sources` says what is"
@@ -198,13 +217,13 @@ def _list_edit(
         hint = f"kaa config --set {edit.name} VALUE"
         raise RequestError(f"{edit.name} is no list", hint=hint)
     if is_table_of_lists:
-        table: Any = document.setdefault(key.own, {})
-        name = str(entry)
+        table, name = _table_of(document, key)
+        table, name = table.setdefault(name, {}), str(entry)
         there = table.get(name, [])
         values = [there] if isinstance(there, str) else list(there)
     else:
-        table, name = document, key.own
-        values = list(document.get(key.own, map(str, getattr(now, key.field))))
+        table, name = _table_of(document, key)
+        values = list(table.get(name, map(str, getattr(now, key.field))))
     notes = []
     if edit.what == "remove":
         if edit.value not in values:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 class Key:
     """One setting. ``field`` is the attribute of the configuration that it fills.
 
-    ``own`` is its name in kaa's own file, ``conda`` its names in ``.condarc`` (the first one is
-    preferred), ``variable`` the environment variable that wins over both; what is empty does not
-    exist. ``expands`` says that ``$NAME`` in its value is replaced by that variable.
+    ``own`` is its name in kaa's own file (with a dot: in a table of it), ``conda`` its names in
+    ``.condarc`` (the first one is preferred), ``variable`` the environment variable that wins over
+    both; what is empty does not exist. ``expands`` says that ``$NAME`` in its value is replaced by
+    that variable.
     """
 
     field: str
@@ -121,5 +122,15 @@ KEYS = (
     Key("keep_days", values.read_count, "keep-days"),
     Key("always_yes", values.read_flag, "always-yes", ("always_yes", "yes")),
     Key("compile_bytecode", values.read_flag, "compile-bytecode", (), "KAA_COMPILE"),
+    # --- kernels: the table [kernels]
+    Key("kernel_aliases", values.read_named_texts, "kernels.alias"),
+    Key("hidden_kernels", values.read_environments, "kernels.hidden"),
+    Key("pinned_kernels", values.read_environments, "kernels.pinned"),
+    Key("kernel_icons", values.read_named_paths, "kernels.icons"),
+    Key("kernel_name_format", values.read_name_format, "kernels.name-format"),
+    Key("kernel_filter", values.read_expression, "kernels.env-filter"),
+    Key("kernel_base_name", values.read_text, "kernels.base-name"),
+    Key("kernel_debugger", values.read_flag, "kernels.debugger"),
+    Key("project_roots", values.read_paths, "kernels.roots", (), expands=True),
 )
 """In the order of docs/configuration.md."""

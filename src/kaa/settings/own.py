@@ -37,7 +37,7 @@ def read_own(environ: Mapping[str, str], files: Sequence[Path]) -> Layer:
 
 
 def _from_file(path: Path, environ: Mapping[str, str]) -> dict[str, Found]:
-    document = _load(path)
+    document = _flat(_load(path), str(path))
     keys = {key.own: key for key in KEYS if key.own}
     unknown = next((name for name in document if name not in keys), None)
     if unknown is not None:
@@ -58,6 +58,21 @@ def _from_file(path: Path, environ: Mapping[str, str]) -> dict[str, Found]:
         )
         for name, raw in document.items()
     }
+
+
+def _flat(document: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Return the document with the keys of the tables that keys are in: ``table.key``."""
+    tables = {key.own.partition(".")[0] for key in KEYS if "." in key.own}
+    flat = {name: value for name, value in document.items() if name not in tables}
+    for table in sorted(tables & document.keys()):
+        if not isinstance(document[table], dict):
+            raise RequestError(
+                f"{table} in {origin} has a value of the wrong kind",
+                cause="it has to be a table",
+                hint=f"write it as `[{table}]`, and its keys below",
+            )
+        flat.update({f"{table}.{name}": value for name, value in document[table].items()})
+    return flat
 
 
 def _near(unknown: str, keys: Mapping[str, object]) -> str:

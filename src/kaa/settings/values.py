@@ -115,6 +115,58 @@ def read_paths(value: Any, place: Place) -> tuple[Path, ...]:
     return tuple(read_path(text, place) for text in read_texts(value, place))
 
 
+def read_environments(value: Any, place: Place) -> tuple[str, ...]:
+    """Return a list of environments: names as they are, paths without ``~``."""
+    return tuple(_environment(text, place) for text in read_texts(value, place))
+
+
+def read_named_texts(value: Any, place: Place) -> dict[str, str]:
+    """Return a table of texts by environments."""
+    return {_environment(key, place): text for key, text in read_mapping(value, place).items()}
+
+
+def read_named_paths(value: Any, place: Place) -> dict[str, Path]:
+    """Return a table of paths by environments."""
+    named = read_named_texts(value, place)
+    return {key: read_path(text, place) for key, text in named.items() if text}
+
+
+def _environment(text: str, place: Place) -> str:
+    """Return what an environment is called, or where it is: that has a separator in it."""
+    if text.startswith("~") or os.path.isabs(text):  # noqa: PTH117 - a text may be a name
+        return str(read_path(text, place))
+    return text
+
+
+def read_expression(value: Any, place: Place) -> str:
+    """Return a regular expression."""
+    import re
+
+    text = read_text(value, place)
+    try:
+        re.compile(text)
+    except re.error:
+        raise WrongValueError("a regular expression", '"envs/old-"') from None
+    return text
+
+
+NAME_FIELDS = ("language", "environment", "kernel", "display_name", "conda_kernel")
+"""What may stand in braces in the form of kernels' names, beside ``0`` and ``1``."""
+
+
+def read_name_format(value: Any, place: Place) -> str:
+    """Return the form of kernels' names, nb_conda_kernels' ``name_format``."""
+    text = read_text(value, place)
+    try:
+        text.format("", "", **dict.fromkeys(NAME_FIELDS, ""))
+    except (LookupError, ValueError, AttributeError):
+        example = '"{language} [{environment}]"'
+        raise WrongValueError(
+            f"a text with the fields {', '.join(f'{{{name}}}' for name in NAME_FIELDS)}", example
+        ) from None
+    return text
+
+
 def read_mapping(value: Any, place: Place) -> dict[str, str]:
     """Return a table of texts; keys without a value are left out."""
     error = WrongValueError("a table of texts", '{"name": "value"}')

@@ -126,16 +126,20 @@ def make_directory(path: Path) -> None:
         path.chmod(stat.S_IMODE(own) | more)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file so that a reader sees the old one or the new one, whole; directories are made.
 
-    Raises ``OSError``, and then nothing is left beside ``path``.
+    ``mode`` are its permissions, from the first moment on; None leaves them to the umask. Raises
+    ``OSError``, and then nothing is left beside ``path``.
     """
     from kaa.store.run_token import temporary_name
 
     beside = path.with_name(temporary_name(f".{path.name}."))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if mode is not None:
+            beside.touch(0o600)
+            beside.chmod(mode)
         beside.write_bytes(content)
         beside.replace(path)
     except OSError:

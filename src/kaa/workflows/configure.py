@@ -144,9 +144,7 @@ def write_edits(change: FileChange) -> None:
     if mode is not None and not os.access(path, os.W_OK):
         raise _cannot_write(path, "it is read-only")
     try:
-        replace_file(path, change.text.encode())
-        if mode is not None:
-            path.chmod(mode)
+        replace_file(path, change.text.encode(), mode)
     except OSError as error:
         raise _cannot_write(path, error.strerror or str(error)) from error
 

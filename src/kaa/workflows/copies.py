@@ -8,6 +8,7 @@ conda, mamba or pixi made can be cloned, too.
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from kaa.model.errors import RequestError
 from kaa.model.options import SolveOptions
 from kaa.model.plan import Addition, Plan
 from kaa.model.process import ProcessKind
+from kaa.settings.search import user_file
 from kaa.store.disk import check_writable, writing
 from kaa.transaction.commit import (
     check_absent,
@@ -39,10 +41,12 @@ from kaa.workflows.generation import link_generation
 from kaa.workflows.inspect import check_there, find_environment, not_ours
 from kaa.workflows.installed import solution_of
 from kaa.workflows.kernel import lend_kernel
+from kaa.workflows.kernel_settings import follow_rename
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.recover import recover
 from kaa.workflows.remove import take_away
 from kaa.workflows.supply import open_supply
+from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -191,6 +195,8 @@ async def carry_out_copy(copying: Copying, layout: Layout, progress: Progress) -
             take_away(source, layout)
             with writing(prefix.path):
                 stands_alone(prefix)
+            with tolerated("settings for its kernel name its old path", user_file(os.environ)):
+                follow_rename(layout, source.path, prefix.path)
         if copying.plan.overlay is not None:
             await lend_kernel(
                 prefix.name,
