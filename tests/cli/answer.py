@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
+
+PYTHON = f"python={sys.version_info.major}.{sys.version_info.minor}"
+"""The spec of the Python that runs the tests, which a command finds on this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.answer import Answer
+from cli.answer import PYTHON, Answer
 from kaa.cli.main import execute
 from kaa.model.package import HOST, PYPI, Package
 from kaa.model.plan import Addition, Plan
+from wheels import build_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from local_index import LocalIndex
 
 
 @pytest.fixture
@@ -67,3 +70,22 @@ def plan() -> Plan:
         ),
         overlay="3.12",
     )
+
+
+@pytest.fixture
+def index(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalIndex:
+    wheels = tmp_path / "wheels"
+    local_index.add(build_wheel(wheels, "ipykernel"))
+    local_index.add(build_wheel(wheels, "fur"))
+    local_index.add(
+        build_wheel(wheels, "bear", requires=["fur"], console_scripts={"growl": "bear:main"})
+    )
+    monkeypatch.setenv("PIP_INDEX_URL", local_index.url)
+    return local_index
+
+
+@pytest.fixture
+def demo(index: LocalIndex, kaa_process: Callable[..., Answer]) -> Answer:
+    answer = kaa_process("create", "-n", "demo", PYTHON, "bear", "-y")
+    assert answer.code == 0, answer.err
+    return answer

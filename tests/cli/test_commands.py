@@ -12,35 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.answer import PYTHON
 from local_index import Fault
-from wheels import build_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cli.answer import Answer
     from local_index import LocalIndex
-
-PYTHON = f"python={sys.version_info.major}.{sys.version_info.minor}"
-
-
-@pytest.fixture
-def index(local_index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalIndex:
-    wheels = tmp_path / "wheels"
-    local_index.add(build_wheel(wheels, "ipykernel"))
-    local_index.add(build_wheel(wheels, "fur"))
-    local_index.add(
-        build_wheel(wheels, "bear", requires=["fur"], console_scripts={"growl": "bear:main"})
-    )
-    monkeypatch.setenv("PIP_INDEX_URL", local_index.url)
-    return local_index
-
-
-@pytest.fixture
-def demo(index: LocalIndex, kaa_process: Callable[..., Answer]) -> Answer:
-    answer = kaa_process("create", "-n", "demo", PYTHON, "bear", "-y")
-    assert answer.code == 0, answer.err
-    return answer
 
 
 def root() -> Path:

@@ -36,6 +36,7 @@ async def change_environment(
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
     from kaa.settings.directories import this_layout
+    from kaa.workflows.bring import bring
     from kaa.workflows.change import carry_out_change
 
     layout = this_layout()
@@ -52,27 +53,43 @@ async def change_environment(
         environment = None
         if not invocation.dry_run:
             if not plan.nothing_to_do:
-                confirm(invocation, f"Change {plan.name}: {plan_total(plan)}")
+                confirm(invocation, f"{_verb(invocation)} {plan.name}: {plan_total(plan)}")
             with display(invocation) as progress:
                 try:
-                    environment = await carry_out_change(change, layout, progress)
+                    if invocation.download_only:
+                        await bring(
+                            change.solution, layout, change.supply, progress, change.sources
+                        )
+                    else:
+                        environment = await carry_out_change(change, layout, progress)
                 except asyncio.CancelledError:
                     raise _interrupted(plan) from None
     if invocation.json:
         write_plan_answer(plan, environment, invocation)
     elif invocation.speaks:
-        _say_what_was_done(plan, environment.generation if environment else None)
+        _say_what_was_done(plan, environment.generation if environment else None, invocation)
 
 
-def _say_what_was_done(plan: Plan, generation: int | None) -> None:
+def _verb(invocation: Invocation) -> str:
+    return "Download for" if invocation.download_only else "Change"
+
+
+def _say_what_was_done(plan: Plan, generation: int | None, invocation: Invocation) -> None:
     from kaa.cli.text import printable, write_line
 
     if plan.nothing_to_do:
         return  # the plan has said so
     if generation is None:
-        write_line("Dry run: nothing was changed.")
+        write_line(nothing_changed(invocation))
     else:
         write_line(printable(f"Changed {plan.name}; it is at generation {generation} now."))
+
+
+def nothing_changed(invocation: Invocation) -> str:
+    """Return the sentence for a command that was to change nothing."""
+    if invocation.dry_run:
+        return "Dry run: nothing was changed."
+    return "The packages are in the cache; nothing was changed."
 
 
 def _interrupted(plan: Plan) -> AbortedError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa.cli.options import (
+    complete_names,
     dry_run_option,
     environment_options,
     json_option,
@@ -24,25 +25,15 @@ from kaa.model.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from click.shell_completion import CompletionItem
-
     from kaa.cli.invocation import Invocation
     from kaa.workflows.copies import CopyRequest
 
 Chosen = tuple[str | None, Path | None]
 
 
-def _complete_source(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    from kaa.cli.completion import environment_names
-
-    return environment_names(incomplete)
-
-
 def _copy_options(command: Callable[..., None]) -> Callable[..., None]:
     names = click.argument(
-        "names", metavar="[SOURCE] TARGET", nargs=-1, shell_complete=_complete_source
+        "names", metavar="[SOURCE] TARGET", nargs=-1, shell_complete=complete_names
     )
     offline = click.option(
         "--offline", is_flag=True, help="Use what the caches have, and no network."
@@ -113,8 +104,6 @@ def _copy(
     offline: bool,
     rename: bool,
 ) -> None:
-    from kaa.cli.question import require_answer
-
     what = "rename" if rename else "clone"
     if not names or len(names) > 2 or (len(names) == 2 and (name or prefix)):
         raise RequestError(
@@ -122,7 +111,21 @@ def _copy(
             hint=f"kaa {what} SOURCE TARGET",
         )
     chosen = _chosen(names[0]) if len(names) == 2 else (name, prefix)
-    source, target = one_of_or_active(*chosen), _chosen(names[-1])
+    _start(
+        invocation, one_of_or_active(*chosen), _chosen(names[-1]), offline=offline, rename=rename
+    )
+
+
+def copy_environment(invocation: Invocation, source: str, target: Chosen, *, offline: bool) -> None:
+    """Make a copy of an environment, which ``source`` names or which is at this path."""
+    _start(invocation, _chosen(source), target, offline=offline, rename=False)
+
+
+def _start(
+    invocation: Invocation, source: Chosen, target: Chosen, *, offline: bool, rename: bool
+) -> None:
+    from kaa.cli.question import require_answer
+
     require_answer(invocation)
 
     from kaa.cli.interrupts import run_cancellable

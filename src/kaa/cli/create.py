@@ -10,11 +10,12 @@ import click
 
 from kaa.cli.options import (
     changing_options,
+    complete_names,
     environment_options,
     one_of,
     solve_options,
 )
-from kaa.model.errors import AbortedError
+from kaa.model.errors import AbortedError, RequestError
 
 if TYPE_CHECKING:
     from kaa.cli.invocation import Invocation
@@ -40,6 +41,12 @@ Examples:
     metavar="FILE",
     help="What an environment.yml, a requirements.txt or a lock file (*.lock) asks for.",
 )
+@click.option(
+    "--clone",
+    metavar="ENVIRONMENT",
+    help="Make it a copy of this one (a name or a path), as `kaa clone` does.",
+    shell_complete=complete_names,
+)
 @click.argument("specs", metavar="[SPEC...]", nargs=-1)
 @click.option(
     "--no-default-packages",
@@ -55,6 +62,7 @@ def create(
     specs: tuple[str, ...],
     no_default_packages: bool,
     file: Path | None,
+    clone: str | None,
 ) -> None:
     """Create an environment that has every SPEC, and make it a Jupyter kernel.
 
@@ -63,6 +71,17 @@ def create(
     """
     from kaa.cli.question import require_answer
 
+    if clone is not None:
+        if specs or file:
+            raise RequestError(
+                "a copy has the packages of the other one",
+                hint="leave out SPECs and --file, and install into the copy afterwards",
+            )
+        from kaa.cli.copies import copy_environment
+
+        target = one_of(name, prefix)
+        copy_environment(invocation, clone, target, offline=options.offline)
+        return
     if file is None or name is not None or prefix is not None:
         name, prefix = one_of(name, prefix)
     require_answer(invocation)
@@ -88,6 +107,7 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
+    from kaa.cli.change import nothing_changed
     from kaa.cli.plan import plan_total, show_plan, write_plan_answer
     from kaa.cli.progress import display
     from kaa.cli.question import confirm
@@ -107,17 +127,25 @@ async def _create(request: CreateRequest, invocation: Invocation) -> None:
             show_plan(plan, verbose=invocation.verbosity > 0)
         environment = None
         if not invocation.dry_run:
-            confirm(invocation, f"Create {plan.name}: {plan_total(plan)}")
+            verb = "Download for" if invocation.download_only else "Create"
+            confirm(invocation, f"{verb} {plan.name}: {plan_total(plan)}")
             with display(invocation) as progress:
                 try:
-                    environment = await carry_out_create(creation, layout, progress)
+                    if invocation.download_only:
+                        from kaa.workflows.bring import bring
+
+                        await bring(
+                            creation.solution, layout, creation.supply, progress, creation.sources
+                        )
+                    else:
+                        environment = await carry_out_create(creation, layout, progress)
                 except asyncio.CancelledError:
                     raise interrupted(plan, chosen) from None
     if invocation.json:
         write_plan_answer(plan, environment, invocation)
     elif invocation.speaks:
         if environment is None:
-            write_line("Dry run: nothing was changed.")
+            write_line(nothing_changed(invocation))
         else:
             _say_what_next(environment, chosen)
 

@@ -26,7 +26,13 @@ def list_environments(invocation: Invocation) -> None:
 
     environments = inspect.list_environments(this_layout())
     if invocation.json:
-        write_json({"success": True, "environments": [each.as_dict() for each in environments]})
+        write_json(
+            {
+                "success": True,
+                "envs": [str(each.prefix) for each in environments],
+                "environments": [each.as_dict() for each in environments],
+            }
+        )
         return
     if not environments:
         write_line("No environments yet. To create one: kaa create -n demo -c pypi python")

@@ -170,7 +170,7 @@ def undo(invocation: Invocation, name: str | None, prefix: Path | None, offline:
     Packages of every source are what they were, in a moment. Your own files, and what pip installed
     by hand, come along as they are now. The undone generation stays: `kaa rollback` goes there.
     """
-    _go_back(invocation, name, prefix, None, offline)
+    go_back(invocation, name, prefix, None, offline)
 
 
 @click.command(short_help="Go to any generation of an environment.")
@@ -185,16 +185,17 @@ def rollback(
 
     One that was cleared from the disk is installed again, from the lock that was kept of it.
     """
-    _go_back(invocation, name, prefix, generation, offline)
+    go_back(invocation, name, prefix, generation, offline)
 
 
-def _go_back(
+def go_back(
     invocation: Invocation,
     name: str | None,
     prefix: Path | None,
     number: int | None,
     offline: bool,
 ) -> None:
+    """Go to generation ``number``, None for the one that the current one was made from."""
     from contextlib import ExitStack
 
     from kaa.cli.question import confirm, require_answer

@@ -29,11 +29,37 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Show kaa's settings, or all about one environment.")
 @environment_options
+@click.option("-e", "--envs", is_flag=True, help="List the environments, as `kaa env list` does.")
+@click.option("--base", is_flag=True, help="Print where kaa itself is installed.")
+@click.option("-a", "--all", "-s", "--system", "everything", is_flag=True, hidden=True)
 @json_option
 @verbose_option
 @pass_invocation
-def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
-    """Show everything about one environment; without -n and -p, about kaa and this machine."""
+@click.pass_context
+def info(
+    context: click.Context,
+    invocation: Invocation,
+    name: str | None,
+    prefix: Path | None,
+    envs: bool,
+    base: bool,
+    everything: bool,
+) -> None:
+    """Show everything about one environment; without -n and -p, about kaa and this machine.
+
+    With --json, what `conda info --json` has of this is called the same.
+    """
+    if base:
+        if invocation.json:
+            write_json({"root_prefix": sys.prefix})
+        else:
+            write_line(sys.prefix)
+        return
+    if envs:
+        from kaa.cli.env_list import list_environments as command
+
+        context.invoke(command)
+        return
     from kaa.settings.directories import this_layout
     from kaa.workflows.inspect import environment_info, foreign_packages
 
@@ -41,7 +67,7 @@ def info(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     if name is None and prefix is None:
         about = about_kaa(layout)
         if invocation.json:
-            write_json({"success": True, **about})
+            write_json({"success": True, **about, **in_condas_words(layout)})
         else:
             _write(about)
         return
@@ -72,6 +98,43 @@ def about_kaa(layout: Layout) -> dict[str, object]:
         "sources": [redact(source) for source in sources],
         "platform": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_version()} at {sys.executable}",
+    }
+
+
+def in_condas_words(layout: Layout) -> dict[str, object]:
+    """Return the fields of `conda info --json`, as far as kaa has such a thing."""
+    from kaa.network.locations import redact
+    from kaa.settings.configuration import load_configuration
+    from kaa.settings.search import find_condarc, find_own, user_file
+    from kaa.sources.target import host_subdir
+    from kaa.sources.virtual_packages import virtual_packages
+    from kaa.workflows.inspect import list_environments
+
+    configuration = load_configuration(os.environ)
+    active = os.environ.get("CONDA_PREFIX")
+    subdir = configuration.subdir or host_subdir()
+    virtual = [text.split("=") for text in virtual_packages(subdir)]
+    files = [*find_own(os.environ), *find_condarc(os.environ)]
+    return {
+        "active_prefix": active,
+        "active_prefix_name": os.environ.get("CONDA_DEFAULT_ENV"),
+        "channels": [redact(source) for source in configuration.channels],
+        "config_files": [str(file) for file in files],
+        "conda_version": __version__,
+        "default_prefix": active or sys.prefix,
+        "envs": [str(each.prefix) for each in list_environments(layout)],
+        "envs_dirs": [str(directory) for directory in layout.all_environments],
+        "offline": configuration.offline,
+        "pkgs_dirs": [str(directory) for directory in layout.all_packages],
+        "platform": subdir,
+        "python_version": platform.python_version(),
+        "rc_path": str(user_file(os.environ)),
+        "root_prefix": sys.prefix,
+        "root_writable": os.access(sys.prefix, os.W_OK),
+        "sys.executable": sys.executable,
+        "sys.prefix": sys.prefix,
+        "sys.version": sys.version,
+        "virtual_pkgs": [[*parts, "0"][:3] for parts in virtual],
     }
 
 

@@ -13,6 +13,7 @@ from kaa.cli.options import (
     one_of_or_active,
     solve_options,
 )
+from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,12 @@ Examples:
 @environment_options
 @solve_options()
 @click.argument("specs", metavar="SPEC...", nargs=-1)
+@click.option(
+    "--revision",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Go back to generation N, as `kaa rollback` does.",
+)
 @fix_option
 @changing_options
 def install(
@@ -40,6 +47,7 @@ def install(
     prefix: Path | None,
     specs: tuple[str, ...],
     options: SolveOptions,
+    revision: int | None,
 ) -> None:
     """Install every SPEC into an environment, or into the active one.
 
@@ -50,6 +58,15 @@ def install(
     """
     from kaa.cli.question import require_answer
 
+    if revision is not None:
+        if specs:
+            raise RequestError(
+                f"generation {revision} has its own packages", hint="leave out the SPECs"
+            )
+        from kaa.cli.history import go_back
+
+        go_back(invocation, name, prefix, revision, options.offline)
+        return
     name, prefix = one_of_or_active(name, prefix)
     require_answer(invocation)
 

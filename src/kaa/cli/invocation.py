@@ -11,7 +11,8 @@ class Invocation:
 
     ``arguments`` are those after the program's name; ``json`` says that the answer is one JSON
     object on standard output, an error included; ``verbosity`` is how often ``-v`` was given;
-    ``fix`` says that what is damaged is to be mended before it is changed.
+    ``fix`` says that what is damaged is to be mended before it is changed; ``download_only`` that
+    packages are brought into the cache, and nothing is changed.
     """
 
     arguments: tuple[str, ...] = ()
@@ -21,6 +22,7 @@ class Invocation:
     yes: bool = False
     dry_run: bool = False
     fix: bool = False
+    download_only: bool = False
 
     @property
     def command(self) -> str:

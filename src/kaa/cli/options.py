@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from kaa.cli.conda_flags import SOLVING, conda_flags
 from kaa.cli.invocation import Invocation
 from kaa.model.errors import EnvironmentNotFoundError, RequestError
 from kaa.model.options import Dependencies, SolveOptions
@@ -54,7 +55,10 @@ def _set_verbosity(context: click.Context, _parameter: click.Parameter, value: i
 json_option = _flag("json", "--json", text="Print one JSON object instead of text.")
 quiet_option = _flag("quiet", "-q", "--quiet", text="Print nothing but errors.")
 yes_option = _flag("yes", "-y", "--yes", text="Do not ask.")
-dry_run_option = _flag("dry_run", "--dry-run", text="Show the plan and change nothing.")
+dry_run_option = _flag("dry_run", "-d", "--dry-run", text="Show the plan and change nothing.")
+download_only_option = _flag(
+    "download_only", "--download-only", text="Bring packages into the cache, and change nothing."
+)
 fix_option = _flag("fix", "--fix", text="Mend the environment first, as `kaa repair` does.")
 verbose_option = click.option(
     "-v",
@@ -75,9 +79,10 @@ def changing_options(command: Callable[..., object]) -> Callable[..., object]:
     return wrapped
 
 
-def _complete_names(
+def complete_names(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
+    """Return the names of environments that begin like this, for ``shell_complete``."""
     from kaa.cli.completion import environment_names
 
     return environment_names(incomplete)
@@ -143,13 +148,43 @@ def solve_options(
             metavar="WHEN",
             help="Ignore what was published after a date, or within an age (7d).",
         ),
+        click.option(
+            "--strict-channel-priority",
+            "channel_priority",
+            flag_value="strict",
+            hidden=True,
+        ),
+        click.option(
+            "--no-channel-priority",
+            "channel_priority",
+            flag_value="disabled",
+            hidden=True,
+        ),
+        click.option("--no-pin", is_flag=True, help="Leave pinned packages out of account."),
         click.option("--no-build", is_flag=True, help="Never build a package from its source."),
         click.option("--no-deps", is_flag=True, help="Without what the packages need."),
         click.option("--only-deps", is_flag=True, help="Only what the packages need."),
         click.option(
-            "--freeze-installed", is_flag=True, help="Change nothing that is installed already."
+            "--freeze-installed",
+            "--no-update-deps",
+            "freeze_installed",
+            is_flag=True,
+            help="Change nothing that is installed already.",
         ),
-        click.option("--offline", is_flag=True, help="Use what the caches have, and no network."),
+        click.option(
+            "-C",
+            "--offline",
+            "--use-index-cache",
+            "offline",
+            is_flag=True,
+            help="Use what the caches have, and no network.",
+        ),
+        click.option(
+            "-k",
+            "--insecure",
+            is_flag=True,
+            help="Do not look at the certificates of channels.",
+        ),
         click.option(
             "-e",
             "--editable",
@@ -183,6 +218,8 @@ def solve_options(
         shared.append(
             click.option(
                 "--platform",
+                "--subdir",
+                "platform",
                 metavar="SUBDIR",
                 help="Solve for another platform, such as osx-arm64 (with --dry-run).",
                 shell_complete=complete_platforms,
@@ -190,6 +227,16 @@ def solve_options(
         )
 
     if links:
+        shared.append(download_only_option)
+        shared.append(
+            click.option(
+                "--copy",
+                "--always-copy",
+                "copies",
+                is_flag=True,
+                help="Copy files, so that they share nothing with the package cache.",
+            )
+        )
         shared.append(
             click.option(
                 "--allow-link-scripts",
@@ -204,7 +251,7 @@ def solve_options(
             return command(*arguments, options=_solve_options(values), **values)
 
         wrapped: Any = functools.update_wrapper(packed, command)
-        for option in reversed(shared):
+        for option in reversed((*shared, conda_flags(SOLVING))):
             wrapped = option(wrapped)
         return cast("Callable[..., object]", wrapped)
 
@@ -236,6 +283,9 @@ def _solve_options(values: dict[str, Any]) -> SolveOptions:
         find_links=values.pop("find_links"),
         override_channels=override_channels,
         link_scripts=values.pop("link_scripts", False),
+        pins=not values.pop("no_pin"),
+        verify=not values.pop("insecure"),
+        copies=values.pop("copies", False),
     )
 
 
@@ -253,7 +303,7 @@ def environment_options(command: F) -> F:
         "--name",
         metavar="NAME",
         help="The environment of this name.",
-        shell_complete=_complete_names,
+        shell_complete=complete_names,
     )
     return with_name(with_prefix(command))
 

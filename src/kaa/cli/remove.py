@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import SOLVING, conda_flags
 from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
     changing_options,
+    download_only_option,
     environment_options,
     fix_option,
     one_of_or_active,
@@ -32,7 +34,12 @@ Examples:
 @installed_argument("[PACKAGE...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Remove the environment itself.")
 @click.option(
-    "--force", is_flag=True, help="Remove just these, although others need them and stay broken."
+    "--force",
+    "--force-remove",
+    "--no-prune-deps",
+    "force",
+    is_flag=True,
+    help="Remove just these, although others need them and stay broken.",
 )
 @click.option("--offline", is_flag=True, help="Use what the caches have, and no network.")
 @click.option(
@@ -41,6 +48,8 @@ Examples:
     is_flag=True,
     help="Run the programs that packages bring for when they go.",
 )
+@download_only_option
+@conda_flags(SOLVING)
 @fix_option
 @changing_options
 def remove(

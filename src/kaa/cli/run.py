@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import RUNNING, conda_flags
 from kaa.cli.options import environment_options, one_of_or_active, pass_invocation, verbose_option
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Start the program in this directory.",
 )
+@click.option(
+    "-d",
+    "--detach",
+    is_flag=True,
+    help="Start it in the background, without output, and print its process id.",
+)
+@conda_flags(RUNNING)
 @verbose_option
 @click.argument("program", metavar="PROGRAM")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
@@ -37,16 +45,25 @@ def run(
     name: str | None,
     prefix: Path | None,
     cwd: Path | None,
+    detach: bool,
     program: str,
     arguments: tuple[str, ...],
 ) -> None:
     """Run PROGRAM in an environment, with its variables set as activation would set them.
 
-    Everything after PROGRAM is passed on to it. The exit code is the program's.
+    Everything after PROGRAM is passed on to it. The exit code is the program's. Nothing stands
+    between the terminal and the program: it takes the place of kaa.
     """
     name, prefix = one_of_or_active(name, prefix)
 
     from kaa.settings.directories import this_layout
     from kaa.workflows.run import run_program
 
-    context.exit(run_program(this_layout(), name, prefix, [program, *arguments], cwd=cwd))
+    command = [program, *arguments]
+    if detach:
+        from kaa.cli.text import write_line
+        from kaa.workflows.run import start_program
+
+        write_line(str(start_program(this_layout(), name, prefix, command, cwd=cwd)))
+        return
+    context.exit(run_program(this_layout(), name, prefix, command, cwd=cwd))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kaa.cli.conda_flags import SEARCHING, conda_flags
 from kaa.cli.options import (
     complete_platforms,
     json_option,
@@ -43,11 +44,14 @@ def remote_options(command: FC) -> FC:
         source_option,
         click.option(
             "--platform",
+            "--subdir",
+            "platform",
             metavar="SUBDIR",
             help="Look for packages of another platform, such as osx-arm64.",
             shell_complete=complete_platforms,
         ),
         click.option("--offline", is_flag=True, help="Use what the caches have, and no network."),
+        conda_flags(SEARCHING),
     ]
     for option in reversed(options):
         command = option(command)
@@ -57,7 +61,7 @@ def remote_options(command: FC) -> FC:
 @click.command(short_help="Search the sources for packages.", epilog=_EXAMPLES)
 @click.argument("spec", metavar="SPEC")
 @remote_options
-@click.option("--info", is_flag=True, help="Show everything that is known of what is found.")
+@click.option("-i", "--info", is_flag=True, help="Show everything that is known of what is found.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),

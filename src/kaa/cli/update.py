@@ -33,7 +33,7 @@ Examples:
 @environment_options
 @solve_options()
 @installed_argument("[PACKAGE...]", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Update all packages.")
+@click.option("--all", "--update-all", "everything", is_flag=True, help="Update all packages.")
 @fix_option
 @changing_options
 def update(

@@ -25,7 +25,9 @@ class SolveOptions:
     ``find_links`` go before those of the settings; ``default_index`` takes the place of the
     settings' last one, and ``no_index`` leaves none of the settings' own; ``override_channels``
     leaves out the sources that an environment was made from; ``link_scripts`` lets packages run
-    theirs when they are linked and unlinked.
+    theirs when they are linked and unlinked; ``pins`` are those of the settings and of the
+    environment; ``verify`` is whether the certificates of channels are looked at; ``copies`` are
+    files that share nothing with the package cache.
     """
 
     sources: tuple[str, ...] = ()
@@ -44,3 +46,6 @@ class SolveOptions:
     no_index: bool = False
     override_channels: bool = False
     link_scripts: bool = False
+    pins: bool = True
+    verify: bool = True
+    copies: bool = False

@@ -59,12 +59,14 @@ async def link_packages(
     progress: Progress,
     *,
     apart: bool = False,
+    copies: bool = False,
 ) -> None:
     """Link ``records`` from the package cache into the empty directory ``staging``.
 
     The files carry the environment's stable path. ``requested`` are the match specs of
     what the user asked for. Every package has to be in the cache. With ``apart`` the directory
-    works where it is, and by itself: files carry its own path and share nothing with the cache.
+    works where it is, and by itself: files carry its own path and share nothing with the cache;
+    with ``copies`` the latter alone is so.
     """
     import rattler
     from rattler.exceptions import InstallerError
@@ -85,7 +87,7 @@ async def link_packages(
             # rattler 0.28 passes these on as they are, so it is the inner object that it wants
             requested_specs=[rattler.MatchSpec(spec)._match_spec for spec in requested],
             alternative_target_prefix=staging if apart else prefix.path,
-            config=rattler.Config.from_toml(_COPIES) if apart else None,
+            config=rattler.Config.from_toml(_COPIES) if apart or copies else None,
         )
         try:
             await to_its_end(installing)

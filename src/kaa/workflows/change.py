@@ -121,6 +121,7 @@ class EnvironmentChange:
     variables: tuple[tuple[str, str], ...] = ()
     """What is to be set wherever the environment is active, in place of what was; none: as it was.
     """
+    copies: bool = False
 
 
 @asynccontextmanager
@@ -294,6 +295,7 @@ async def _prepared(
             supply,
             layout,
             allowed=options.link_scripts,
+            copies=options.copies,
         )
 
 
@@ -308,6 +310,7 @@ async def complete_change(
     layout: Layout,
     *,
     allowed: bool = False,
+    copies: bool = False,
     variables: tuple[tuple[str, str], ...] = (),
 ) -> EnvironmentChange:
     """Return a change whose plan says of link scripts and of running processes, too.
@@ -325,7 +328,7 @@ async def complete_change(
     if not plan.nothing_to_do:
         plan = replace(plan, processes=await asyncio.to_thread(users_of, current.prefix))
     return EnvironmentChange(
-        plan, current, manifest, specs, sources, solution, supply, scripts, variables
+        plan, current, manifest, specs, sources, solution, supply, scripts, variables, copies
     )
 
 
@@ -367,4 +370,5 @@ async def _link(
         commit=commit,
         mended=mended,
         scripts=change.scripts,
+        copies=change.copies,
     )

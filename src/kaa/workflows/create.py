@@ -74,6 +74,7 @@ class Creation:
     supply: Supply
     scripts: LinkScripts
     variables: tuple[tuple[str, str], ...] = ()
+    copies: bool = False
 
 
 @asynccontextmanager
@@ -138,7 +139,16 @@ async def prepare_create(
         scripts = link_scripts(allowed, (), solution.records, None, layout)
         plan = _plan(prefix, solution, layout, (*wish.remarks, *scripts.notes()))
         yield Creation(
-            plan, prefix, manifest, specs, sources, solution, supply, scripts, wish.variables
+            plan,
+            prefix,
+            manifest,
+            specs,
+            sources,
+            solution,
+            supply,
+            scripts,
+            wish.variables,
+            wish.options.copies,
         )
 
 
@@ -198,6 +208,7 @@ async def carry_out_create(
         progress,
         creation.variables,
         creation.scripts,
+        copies=creation.copies,
     )
     try:
         if creation.plan.overlay is not None:

@@ -36,16 +36,20 @@ async def link_first_generation(
     progress: Progress,
     variables: Sequence[tuple[str, str]] = (),
     scripts: LinkScripts | None = None,
+    *,
+    copies: bool = False,
 ) -> None:
     """Link a new environment from the package cache and commit it. The caller is its only writer.
 
     ``specs`` are what was asked for; ``variables`` are set wherever it is active; ``scripts`` may
-    run. Raises the errors of the disk and of scripts, and
+    run; ``copies`` share nothing with the cache. Raises the errors of the disk and of scripts, and
     :class:`~kaa.model.errors.EnvironmentExistsError` when another process was faster.
     """
     with staging_directory(prefix, layout) as staging:
         requested = requested_specs(solution, specs)
-        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        await link_packages(
+            solution.records, requested, staging, prefix, layout, progress, copies=copies
+        )
         if variables:
             write_variables(staging, dict(variables))
         notes: list[str] = []
@@ -69,18 +73,21 @@ async def link_generation(
     scripts: LinkScripts | None = None,
     mended: frozenset[str] = frozenset(),
     repair: bool = False,
+    copies: bool = False,
 ) -> None:
     """Link a generation from the package cache, carry over what ``old`` has beside, and commit it.
 
     ``requested`` are the match specs of what was asked for; ``left`` is the path that the files of
     ``old`` carry, where that is not the path of ``prefix``; ``commit`` is called with the staged
-    directory; ``scripts`` may run before. ``mended`` are packages
-    that were damaged, and ``repair`` says that ``old`` is what is to be mended (see
-    :func:`carry_over`); it may be None then. Raises the errors of the disk, of scripts and those
-    of ``commit``.
+    directory; ``scripts`` may run before. ``mended`` are packages that were damaged, and ``repair``
+    says that ``old`` is what is to be mended (see :func:`carry_over`); it may be None then.
+    ``copies`` share nothing with the cache. Raises the errors of the disk, of scripts and those of
+    ``commit``.
     """
     with staging_directory(prefix, layout) as staging:
-        await link_packages(solution.records, requested, staging, prefix, layout, progress)
+        await link_packages(
+            solution.records, requested, staging, prefix, layout, progress, copies=copies
+        )
         carried = []
         if old is not None:
             halt = threading.Event()

@@ -52,6 +52,7 @@ def question(
     priority = configuration.channel_priority
     pinned = configuration.origin("pinned") or "the settings"
     pins += tuple(parse_spec(text, f"pinned in {pinned}") for text in configuration.pinned)
+    pins = pins if options.pins else ()
     platform = platform_of(options, configuration)
     overrides = dict(parse_override(text) for text in options.overrides)
     return SolveRequest(

@@ -106,6 +106,8 @@ async def open_supply(
     configuration = load_configuration(os.environ, prefix=prefix)
     if options.offline:
         configuration = replace(configuration, offline=True)
+    if not options.verify:
+        configuration = replace(configuration, ssl_verify=False)
     settings = load_settings(os.environ, configuration=configuration)
     settings = replace(settings, offline=settings.offline or configuration.offline)
     settings = with_indexes(
