@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kaa.solver.specs import Spec
-    from kaa.workflows.from_file import FileRequest
+    from kaa.workflows.file_request import FileRequest
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PLATFORM = "linux-64"

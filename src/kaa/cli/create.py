@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +11,15 @@ from kaa.cli.options import (
     changing_options,
     complete_names,
     environment_options,
+    file_options,
     one_of,
     solve_options,
 )
 from kaa.model.errors import AbortedError, RequestError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kaa.cli.invocation import Invocation
     from kaa.model.environment import EnvironmentInfo
     from kaa.model.options import SolveOptions
@@ -28,19 +30,15 @@ _EXAMPLES = """\b
 Examples:
   kaa create -n demo python=3.12 pandas
   kaa create -n web -c pypi "httpx[http2]>=0.28" rich
+  kaa create -f environment.yml
+  kaa create -n app -f pyproject.toml --group dev
 """
 
 
 @click.command(short_help="Create an environment.", epilog=_EXAMPLES)
 @environment_options
 @solve_options(platform=True)
-@click.option(
-    "-f",
-    "--file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="What an environment.yml, a requirements.txt or a lock file (*.lock) asks for.",
-)
+@file_options()
 @click.option(
     "--clone",
     metavar="ENVIRONMENT",

@@ -10,6 +10,7 @@ import click
 from kaa.cli.options import (
     complete_platforms,
     dry_run_option,
+    file_options,
     json_option,
     pass_invocation,
     quiet_option,
@@ -31,13 +32,6 @@ Examples:
 
 @click.command(short_help="Write a lock file for one or more platforms.", epilog=_EXAMPLES)
 @click.option(
-    "-f",
-    "--file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Lock what this environment.yml or requirements.txt asks for.",
-)
-@click.option(
     "--platform",
     "platforms",
     metavar="SUBDIR",
@@ -55,6 +49,7 @@ Examples:
     help="Where the lock file is written.",
 )
 @solve_options(links=False)
+@file_options()
 @click.argument("specs", metavar="[SPEC...]", nargs=-1)
 @dry_run_option
 @json_option

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ import click
 from kaa.cli.options import (
     changing_options,
     environment_options,
+    file_options,
     fix_option,
     one_of_or_active,
     solve_options,
@@ -18,6 +18,7 @@ from kaa.cli.options import (
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from kaa.cli.invocation import Invocation
     from kaa.model.options import SolveOptions
@@ -34,15 +35,8 @@ Examples:
 
 @click.command(short_help="Make an environment what a file says.", epilog=_EXAMPLES)
 @environment_options
-@click.option(
-    "-f",
-    "--file",
-    type=click.Path(exists=False, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="An environment.yml, a requirements file or a lock file.",
-)
 @solve_options()
+@file_options(required=True)
 @fix_option
 @changing_options
 def sync(

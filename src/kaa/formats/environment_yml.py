@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from kaa.formats.environment_file import Dependency, EnvironmentFile
 from kaa.formats.requirements_txt import LineKind, RequirementLine, parse_requirement_line
-from kaa.formats.selectors import comment_selector, is_selector, selects, unknown_selector
+from kaa.formats.selectors import comment_selector, is_selector, unknown_selector
 from kaa.formats.yaml_nodes import Items, Mapping, Scalar, YamlText, compose, read_text
 
 if TYPE_CHECKING:
@@ -30,46 +31,6 @@ _OF_MLFLOW = ("python", "build_dependencies", "dependencies")
 _SELECTOR_KEY = re.compile(r"sel\((.*)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """A match spec of the file; ``line`` is counted from 1, ``selector`` is of a platform."""
-
-    text: str
-    line: int
-    selector: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentFile:
-    """What an environment file says, in its order.
-
-    ``channels`` are as written (variables in them are not expanded) and without ``nodefaults``,
-    which ``only_these_channels`` stands for; ``dependencies`` are match specs, ``requirements`` the
-    lines of the ``pip:`` section, both for all platforms; ``platforms`` are conda subdirs, none
-    where the file names none; ``remarks`` say what in the file was not taken into account.
-    """
-
-    name: str | None = None
-    prefix: str | None = None
-    channels: tuple[str, ...] = ()
-    only_these_channels: bool = False
-    dependencies: tuple[Dependency, ...] = ()
-    requirements: tuple[RequirementLine, ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
-    platforms: tuple[str, ...] = ()
-    category: str | None = None
-    unknown: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def on(self, subdir: str) -> EnvironmentFile:
-        """Return the file without what its selectors leave out on a platform (``linux-64``)."""
-        return replace(
-            self,
-            dependencies=tuple(each for each in self.dependencies if _is_on(each.selector, subdir)),
-            requirements=tuple(each for each in self.requirements if _is_on(each.selector, subdir)),
-        )
-
-
 def read_environment_yml(source: str | Path, name: str = "environment.yml") -> EnvironmentFile:
     """Read an environment file, from its path or its text; ``name`` is for messages then.
 
@@ -78,10 +39,6 @@ def read_environment_yml(source: str | Path, name: str = "environment.yml") -> E
     if isinstance(source, str):
         return _read(YamlText(source.removeprefix("\ufeff"), name))
     return _read(read_text(source))
-
-
-def _is_on(selector: str | None, subdir: str) -> bool:
-    return selector is None or selects(selector, subdir)
 
 
 def _read(source: YamlText) -> EnvironmentFile:

@@ -37,7 +37,8 @@ class LockedDistribution:
     """A PyPI package of a lock.
 
     ``version`` is empty where it is found out by building only; ``url`` may be a relative path;
-    ``sha256`` is hexadecimal; ``requires_dist`` are PEP 508 strings.
+    ``sha256`` is hexadecimal; ``requires_dist`` are PEP 508 strings; ``described`` is False where
+    the lock says nothing of what it requires.
     """
 
     name: str
@@ -46,6 +47,7 @@ class LockedDistribution:
     sha256: str | None = None
     requires_dist: tuple[str, ...] = ()
     requires_python: str | None = None
+    described: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class LockedPlatform:
     """The packages of one environment on one platform, in order of name.
 
     ``virtual_packages`` are what the solve took for given (``__glibc=2.28=0``); ``sources`` are
-    the locations of conda packages that have to be built, which pixi knows and kaa does not.
+    the locations of conda packages that have to be built, which pixi knows and kaa does not;
+    ``complete`` is False where the records have no more than the lock says: the packages
+    themselves say what else belongs to them.
     """
 
     subdir: str
@@ -61,6 +65,7 @@ class LockedPlatform:
     distributions: tuple[LockedDistribution, ...] = ()
     virtual_packages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

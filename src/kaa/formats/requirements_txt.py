@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NoReturn
 
+from kaa.formats.text_file import read_text_file
 from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
@@ -73,20 +74,7 @@ def read_requirements(path: Path) -> tuple[RequirementLine, ...]:
 
     :raises RequestError: it cannot be read, or a line is not one that pip knows.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RequestError(
-            f"the requirements file {path} cannot be read",
-            cause=error.strerror or str(error),
-            hint="check the path and its rights",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise RequestError(
-            f"the requirements file {path} is no text in UTF-8",
-            cause=str(error),
-            hint="save the file in UTF-8",
-        ) from None
+    text = read_text_file(path, what="requirements file")
     return tuple(
         said
         for number, line in _joined(text.splitlines())

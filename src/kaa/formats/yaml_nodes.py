@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from kaa.formats.text_file import read_text_file
 from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
@@ -72,10 +73,17 @@ class YamlText:
     name: str
 
     def refuse(
-        self, line: int | None, problem: str, *, cause: str | None = None, hint: str | None = None
+        self,
+        line: int | None,
+        problem: str,
+        *,
+        cause: str | None = None,
+        hint: str | None = None,
+        column: int | None = None,
     ) -> NoReturn:
         """Raise :class:`RequestError` for a line (None: for the whole file)."""
         where = f"{self.name}, line {line}" if line else self.name
+        where += f", column {column}" if column else ""
         raise RequestError(f"{where}: {problem}", cause=cause, hint=hint)
 
     def line(self, number: int) -> str:
@@ -99,23 +107,7 @@ def read_text(path: Path) -> YamlText:
 
     :raises RequestError: it is neither, or cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RequestError(
-            f"the file {path} cannot be read", cause=reason, hint="check the path and its rights"
-        ) from None
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return YamlText(content.decode("utf-16" if utf16 else "utf-8-sig"), path.name)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise RequestError(
-            f"{path.name}, line {line}: this is no text in UTF-8",
-            cause=f"byte {error.start} is 0x{content[error.start]:02x}",
-            hint="save the file in UTF-8",
-        ) from None
+    return YamlText(read_text_file(path), path.name)
 
 
 def compose(source: YamlText) -> Node | None:
@@ -134,7 +126,13 @@ def compose(source: YamlText) -> Node | None:
         line = mark.line + 1 if mark else None
         source.check_template(line)
         because = " ".join(part for part in (error.context, error.problem) if part)
-        source.refuse(line, "this is not YAML", cause=because, hint=_advice(source, line, because))
+        source.refuse(
+            line,
+            "this is not YAML",
+            cause=because,
+            hint=_advice(source, line, because),
+            column=mark.column + 1 if mark else None,
+        )
     except YAMLError as error:
         reason = str(error).strip().partition("\n")[0]
         source.refuse(None, "this is not YAML", cause=reason, hint="look for control characters")

@@ -15,6 +15,23 @@ class Dependencies(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class FileChoice:
+    """What of a file is meant.
+
+    ``environment`` is one of a pixi.toml or a lock (None: the default one), ``extras`` and
+    ``groups`` those of a pyproject.toml, ``categories`` those of a conda-lock.yml.
+    """
+
+    environment: str | None = None
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+NO_CHOICE = FileChoice()
+
+
+@dataclass(frozen=True, slots=True)
 class SolveOptions:
     """The options that every command that solves shares, as typed; None leaves it to the settings.
 
@@ -27,7 +44,7 @@ class SolveOptions:
     leaves out the sources that an environment was made from; ``link_scripts`` lets packages run
     theirs when they are linked and unlinked; ``pins`` are those of the settings and of the
     environment; ``verify`` is whether the certificates of channels are looked at; ``copies`` are
-    files that share nothing with the package cache.
+    files that share nothing with the package cache; ``choice`` says what of a file is meant.
     """
 
     sources: tuple[str, ...] = ()
@@ -49,3 +66,4 @@ class SolveOptions:
     pins: bool = True
     verify: bool = True
     copies: bool = False
+    choice: FileChoice = NO_CHOICE

@@ -101,7 +101,8 @@ class Solution:
     the index; ``python`` is the version of the interpreter among the records, None when there is
     none, and ``host_python`` the interpreter of this machine that it is, if it is one; ``asked``
     maps what was typed to the name of the record that it led to; ``direct`` maps the URLs of
-    records to the distributions that they were made of.
+    records to the distributions that they were made of; ``incomplete`` are the names of records
+    that a lock says little of: what the package itself says takes their place once it is there.
     """
 
     records: tuple[RepoDataRecord, ...]
@@ -110,6 +111,7 @@ class Solution:
     host_python: HostPython | None
     asked: Mapping[str, str] = field(default_factory=dict)
     direct: Mapping[str, DirectDistribution] = field(default_factory=dict)
+    incomplete: frozenset[str] = frozenset()
 
     @property
     def python_minor(self) -> str | None:

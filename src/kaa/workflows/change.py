@@ -40,6 +40,7 @@ from kaa.workflows.asked import Asked, resolve_references
 from kaa.workflows.bring import bring
 from kaa.workflows.bytecode import compile_later
 from kaa.workflows.change_plan import plan_of
+from kaa.workflows.completion import complete
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.generation import link_generation
 from kaa.workflows.generation import requested_specs as match_specs
@@ -176,6 +177,7 @@ async def carry_out_change(
         return read_info(prefix)
     check_current(prefix, change.current.number)
     mended = await bring(change.solution, layout, change.supply, progress, change.sources)
+    change = replace(change, solution=complete(change.solution, layout))
     await _link(change, layout, progress, mended)
     try:
         if plan.overlay is not None:

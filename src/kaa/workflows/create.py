@@ -21,6 +21,7 @@ from kaa.sources.index import distribution_of
 from kaa.store.disk import check_writable, writing
 from kaa.transaction.commit import check_absent
 from kaa.workflows.asked import resolve_references, with_default_packages
+from kaa.workflows.completion import complete
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import package_of, to_download
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from kaa.model.options import FileChoice
     from kaa.model.progress import Progress
     from kaa.model.source import Source
     from kaa.solver.request import Solution, SolveRequest
@@ -87,7 +89,7 @@ async def prepare_create(
     :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
-    wish = read_wish(request.specs, request.file, request.options)
+    wish = read_wish(request.specs, request.file, request.options, layout)
     prefix = Prefix(_place(request, wish, layout))
     check_path(prefix.path)
     check_absent(prefix)
@@ -124,7 +126,9 @@ async def prepare_create(
         )
         names = tuple(source.name for source in sources)
         if wish.lock is not None:
-            solution, names = await solution_of_lock(wish.lock, wanted, supply)
+            solution, names = await solution_of_lock(
+                wish.lock, wanted, supply, layout, wish.options.choice
+            )
             specs = tuple(parse_spec(text) for text in solution.asked)
         else:
             solution = await solve_for(wanted, supply, progress)
@@ -162,16 +166,28 @@ def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:
 
 
 async def solution_of_lock(
-    lock: Path, wanted: SolveRequest, supply: Supply
+    lock: Path, wanted: SolveRequest, supply: Supply, layout: Layout, choice: FileChoice
 ) -> tuple[Solution, tuple[str, ...]]:
     """Return what a lock file has, as if it had been asked for, and the sources that it is from."""
-    from kaa.workflows.from_lock import locked_sources, solution_from_lock
+    from kaa.formats.lock_file import DEFAULT
+    from kaa.workflows.from_lock import (
+        described,
+        locked_environment,
+        locked_sources,
+        on_platform,
+        solution_of_locked,
+    )
 
     mapping = await supply.catalog.mapping()
+    environment = locked_environment(
+        lock, wanted.platform, choice.environment or DEFAULT, choice.categories
+    )
+    locked = await described(on_platform(environment, wanted.platform, lock), supply, lock)
     virtual = wanted.virtual_packages
     builds = supply.catalog.builds
-    solution = solution_from_lock(lock, wanted.platform, virtual, mapping, build=builds)
-    return replace(solution, asked=locked_specs(solution)), locked_sources(lock)
+    solution = solution_of_locked(locked, lock, virtual, mapping, build=builds)
+    solution = complete(solution, layout)
+    return replace(solution, asked=locked_specs(solution)), locked_sources(environment)
 
 
 def of_index(solution: Solution) -> Iterator[tuple[str, str, str | None]]:
@@ -199,6 +215,7 @@ async def carry_out_create(
 
     solution, prefix, supply = creation.solution, creation.prefix, creation.supply
     await bring(solution, layout, supply, progress, creation.sources)
+    solution = complete(solution, layout)
     await link_first_generation(
         solution,
         creation.specs,

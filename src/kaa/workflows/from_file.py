@@ -1,4 +1,4 @@
-"""What a file asks for: environment.yml or a requirements file, made specs and sources.
+"""What a file asks for, of whatever format, made specs and sources.
 
 A ``pip:`` section is not a second installation after the first here: its requirements join the one
 solve, and have to come from the package indexes (``pypi::``).
@@ -7,78 +7,48 @@ solve, and have to come from the package indexes (``pypi::``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kaa.formats import pixi_toml
+from kaa.formats.environment_file import EnvironmentFile
 from kaa.formats.environment_yml import read_environment_yml
-from kaa.formats.requirements_txt import LineKind, expand_variables, read_requirements
-from kaa.model.errors import InvalidSpecError, RequestError, UnsupportedError
+from kaa.formats.match_specs import read_match_specs
+from kaa.formats.pixi_toml import read_pixi_toml
+from kaa.formats.pyproject_toml import read_pyproject
+from kaa.formats.recognition import FileFormat, recognise
+from kaa.formats.requirements_txt import read_requirements
+from kaa.model.errors import RequestError, UnsupportedError
+from kaa.model.options import NO_CHOICE
 from kaa.model.package import PYPI
 from kaa.network.locations import redact_text
 from kaa.settings.configuration import DEFAULT_CHANNELS
-from kaa.solver.specs import Spec, parse_spec
-from kaa.sources.markers import ALWAYS, python_condition
-from kaa.sources.target import target_for
+from kaa.solver.specs import parse_spec
+from kaa.workflows.file_request import Collection, FileRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from packaging.requirements import Requirement
-
-    from kaa.formats.environment_yml import EnvironmentFile
-    from kaa.formats.requirements_txt import RequirementLine
-    from kaa.model.options import SolveOptions
+    from kaa.model.options import FileChoice
+    from kaa.solver.specs import Spec
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
 _PIP = re.compile(r"^(.*::)?pip\b(?![\w.-])")
-_HARMLESS = ("--prefer-binary", "--trusted-host", "--require-hashes", "--use-feature")
-
-
-@dataclass(frozen=True, slots=True)
-class FileRequest:
-    """What a file asks for, on one platform.
-
-    ``sources`` are channels and ``pypi`` in order of priority, their variables expanded (so they
-    may have credentials in them); ``direct`` are distributions by URL or absolute path, ``name @
-    URL`` where the file says the name, and ``editable`` those to be installed editable;
-    ``index_url`` stands in for the default index, and ``no_index`` says that none of the settings'
-    is to be asked; ``constraints`` hold for what is in the answer
-    without asking for it; ``hashes`` are the files allowed (``sha256:digest``) by project in its
-    normal form; ``remarks`` say what in the file was not taken into account.
-    """
-
-    name: str | None
-    specs: tuple[Spec, ...]
-    sources: tuple[str, ...]
-    variables: tuple[tuple[str, str], ...] = ()
-    platforms: tuple[str, ...] = ()
-    direct: tuple[str, ...] = ()
-    editable: tuple[str, ...] = ()
-    index_url: str | None = None
-    no_index: bool = False
-    extra_index_urls: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
-    constraints: tuple[Spec, ...] = ()
-    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-
-    def options(self, given: SolveOptions) -> SolveOptions:
-        """Return the options of a command line with what the file says beside them."""
-        return replace(
-            given,
-            sources=given.sources or self.sources,
-            indexes=(*given.indexes, *self.extra_index_urls),
-            find_links=(*given.find_links, *self.find_links),
-            default_index=self.index_url or given.default_index,
-            no_index=self.no_index or given.no_index,
-        )
+_OF_PYPI = (FileFormat.REQUIREMENTS, FileFormat.PYPROJECT)
+"""Formats of which everything comes from an index, Python from this machine."""
 
 
 def request_from_file(
-    path: Path, platform: str, environ: Mapping[str, str], configured: Sequence[str]
+    path: Path,
+    platform: str,
+    environ: Mapping[str, str],
+    configured: Sequence[str],
+    choice: FileChoice = NO_CHOICE,
 ) -> FileRequest:
     """Return what ``path`` asks for on ``platform`` (a conda subdir).
+
+    ``choice`` says which of its environments, extras and groups are meant.
 
     As in conda, the ``configured`` sources come after the file's channels, unless ``nodefaults`` is
     among those; but package indexes are asked only where the file has requirements (or the
@@ -89,33 +59,67 @@ def request_from_file(
     :raises InvalidSpecError: an item is no package spec.
     :raises UnsupportedError: it wants what kaa does not do.
     """
-    if path.suffix == ".lock":
-        raise _is_lock(path)
-    if path.suffix == ".txt":
-        _refuse_explicit(path)
-        collected = _Collection(path.parent, platform, dict(environ))
-        collected.add_all(read_requirements(path), path)
-        return collected.request(None, (), (PYPI,))
-    file = read_environment_yml(path)
-    _refuse_lock(file, path)
-    file = file.on(platform)
-    collected = _Collection(path.parent, platform, dict(environ))
+    file = _read_file(path, choice).on(platform)
+    format_ = recognise(path)
+    collected = Collection(path.parent, platform, dict(environ))
     specs = [
         parse_spec(each.text, origin=f"{path.name}, line {each.line}") for each in file.dependencies
     ]
     collected.add_all(file.requirements, path)
     asks_pypi = collected.asks_pypi
-    if asks_pypi and not any(_PIP.match(spec.text) for spec in (*specs, *collected.specs)):
+    with_pip = format_ is FileFormat.ENVIRONMENT_YML and asks_pypi
+    if with_pip and not any(_PIP.match(spec.text) for spec in (*specs, *collected.specs)):
         # as conda does: who has a pip section wants to have pip
         specs.append(parse_spec("pip", origin=f"the pip section of {path.name}"))
-    sources = _sources(file, path, environ, configured, asks_pypi=asks_pypi)
+    if format_ in _OF_PYPI and not file.channels:
+        sources: tuple[str, ...] = (PYPI,)
+    else:
+        sources = _sources(file, path, environ, configured, asks_pypi=asks_pypi)
     request = collected.request(file.name, tuple(specs), sources)
     return replace(
         request,
         variables=file.variables,
         platforms=file.platforms,
-        remarks=(*file.remarks, *request.remarks),
+        remarks=(*file.remarks, *request.remarks, *_twice(request.specs)),
     )
+
+
+def _read_file(path: Path, choice: FileChoice) -> EnvironmentFile:
+    format_ = recognise(path)
+    if format_.locked:
+        raise _is_lock(path)
+    if format_ is FileFormat.PYPROJECT:
+        return read_pyproject(
+            path, choice.extras, choice.groups, choice.environment or pixi_toml.DEFAULT
+        )
+    if format_ is FileFormat.PIXI_TOML:
+        return read_pixi_toml(path, choice.environment or pixi_toml.DEFAULT)
+    if choice.extras or choice.groups:
+        raise RequestError(
+            f"{path.name} has no extras and no dependency groups",
+            cause="a pyproject.toml has them",
+            hint="leave out --extra and --group",
+        )
+    if format_ is FileFormat.REQUIREMENTS:
+        return EnvironmentFile(requirements=read_requirements(path))
+    if format_ is FileFormat.MATCH_SPECS:
+        return EnvironmentFile(dependencies=read_match_specs(path))
+    file = read_environment_yml(path)
+    _refuse_lock(file, path)
+    return file
+
+
+def _twice(specs: Sequence[Spec]) -> tuple[str, ...]:
+    """Say which packages are asked for more than once: all that is asked of them holds."""
+    first: dict[tuple[str, str], Spec] = {}
+    remarks = []
+    for spec in specs:
+        conditional = any(key == "when" for key, _ in spec.brackets)
+        other = first.setdefault((spec.name, spec.source or ""), spec)
+        if other is not spec and not conditional:
+            both = f"{other.text} and {spec.text}" if other.text != spec.text else spec.text
+            remarks.append(f"{spec.name} is there twice: {both} ({other.origin}; {spec.origin})")
+    return tuple(remarks)
 
 
 def _sources(
@@ -156,19 +160,6 @@ def _expanded(channel: str, path: Path, environ: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, channel)
 
 
-def _refuse_explicit(path: Path) -> None:
-    try:
-        head = path.read_bytes()
-    except OSError:
-        return  # reading it says why
-    if re.search(rb"^\s*@EXPLICIT\s*$", head, re.MULTILINE):
-        raise UnsupportedError(
-            f"{path.name} is an @EXPLICIT list of URLs",
-            cause="kaa reads environment.yml, requirements files and pixi.lock",
-            hint="make a lock of the environment.yml that it came from: `kaa lock -f FILE`",
-        )
-
-
 def _refuse_lock(file: EnvironmentFile, path: Path) -> None:
     if file.dependencies or "version" not in file.unknown:
         return
@@ -179,199 +170,6 @@ def _refuse_lock(file: EnvironmentFile, path: Path) -> None:
 def _is_lock(path: Path) -> UnsupportedError:
     return UnsupportedError(
         f"{path.name} is a lock file, and nothing to be solved for",
-        hint="`kaa create -f` makes an environment of pixi.lock's format (*.lock); to lock anew, "
-        "name the file that it was made of",
+        hint="`kaa create -f` makes an environment of it; to lock anew, name the file that it was "
+        "made of",
     )
-
-
-class _Collection:
-    """What requirement lines ask for, files that they name included."""
-
-    def __init__(self, directory: Path, platform: str, environ: dict[str, str]) -> None:
-        self.specs: list[Spec] = []
-        self._base = directory.absolute()
-        self._environ = environ
-        self._markers = target_for(platform, (), ()).marker_environment
-        self._direct: list[str] = []
-        self._editable: list[str] = []
-        self._index_url: str | None = None
-        self._no_index = False
-        self._extra: list[str] = []
-        self._find_links: list[str] = []
-        self._constraints: list[Spec] = []
-        self._hashes: dict[str, tuple[str, ...]] = {}
-        self._remarks: list[str] = []
-
-    @property
-    def asks_pypi(self) -> bool:
-        """Whether anything is asked for that an index has to give, or may have to."""
-        return bool(self.specs or self._direct or self._editable)
-
-    def request(
-        self, name: str | None, specs: tuple[Spec, ...], sources: tuple[str, ...]
-    ) -> FileRequest:
-        """Return all that was collected, ``specs`` before it."""
-        return FileRequest(
-            name=name,
-            specs=(*specs, *self.specs),
-            sources=sources,
-            direct=tuple(dict.fromkeys(self._direct)),
-            editable=tuple(dict.fromkeys(self._editable)),
-            index_url=self._index_url,
-            no_index=self._no_index,
-            extra_index_urls=tuple(dict.fromkeys(self._extra)),
-            find_links=tuple(dict.fromkeys(self._find_links)),
-            constraints=tuple(self._constraints),
-            hashes=self._hashes,
-            remarks=tuple(self._remarks),
-        )
-
-    def add_all(self, lines: Sequence[RequirementLine], path: Path) -> None:
-        """Take every line of ``path``."""
-        self._add(lines, path, (path.absolute(),))
-
-    def _add(self, lines: Sequence[RequirementLine], path: Path, within: tuple[Path, ...]) -> None:
-        for line in lines:
-            value = expand_variables(line.value, self._environ)
-            origin = f"{path.name}, line {line.line}"
-            match line.kind:
-                case LineKind.REQUIREMENT:
-                    self._add_requirement(value, line, origin)
-                case LineKind.LOCATION:
-                    self._direct.append(_checked(self._located(value), line.hashes, origin))
-                case LineKind.EDITABLE:
-                    self._editable.append(self._located(value))
-                case LineKind.FILE | LineKind.CONSTRAINTS:
-                    self._follow(value, line.kind, path, within, origin)
-                case LineKind.INDEX_URL:
-                    self._index_url = value
-                case LineKind.EXTRA_INDEX_URL:
-                    self._extra.append(value)
-                case LineKind.FIND_LINKS:
-                    self._find_links.append(self._located(value))
-                case LineKind.OPTION:
-                    self._add_option(value, origin)
-
-    def _add_requirement(self, text: str, line: RequirementLine, origin: str) -> None:
-        requirement = _parsed(text, origin)
-        condition = self._condition(requirement)
-        if condition is None:
-            return
-        bare = text.partition(";")[0].strip() if requirement.marker else text
-        if requirement.url:
-            if condition != ALWAYS:
-                raise UnsupportedError(
-                    f"{origin}: a URL under the condition of a Python version",
-                    hint="write the requirement without its marker",
-                )
-            where = text.rpartition(" ;")[0].strip() or text
-            self._direct.append(_checked(where, line.hashes, origin))
-            return
-        self.specs.append(_conditional(parse_spec(f"{PYPI}::{bare}", origin=origin), condition))
-        if line.hashes:
-            self._add_hashes(requirement, line.hashes)
-
-    def _condition(self, requirement: Requirement) -> str | None:
-        """Return for which Pythons a requirement counts on the platform, None for none."""
-        if requirement.marker is None:
-            return ALWAYS
-        return python_condition(requirement.marker, self._markers)
-
-    def _add_hashes(self, requirement: Requirement, hashes: tuple[str, ...]) -> None:
-        from packaging.utils import canonicalize_name
-
-        name = canonicalize_name(requirement.name)
-        self._hashes[name] = tuple(dict.fromkeys((*self._hashes.get(name, ()), *hashes)))
-
-    def _follow(
-        self, value: str, kind: LineKind, path: Path, within: tuple[Path, ...], origin: str
-    ) -> None:
-        if "://" in value:
-            raise UnsupportedError(
-                f"{origin}: {kind.value} names a URL, {redact_text(value)}",
-                hint="fetch the file and name its path",
-            )
-        there = (path.absolute().parent / Path(value).expanduser()).resolve()
-        if there in within:
-            raise RequestError(
-                f"{origin}: {value} is inside of itself", hint=f"leave out `{kind.value} {value}`"
-            )
-        if not there.is_file():
-            raise RequestError(
-                f"{origin}: there is no file {value}",
-                cause=f"it is looked for beside {path.name}",
-                hint="write a path relative to the file, or leave the line out",
-            )
-        lines = read_requirements(there)
-        if kind is LineKind.FILE:
-            self._add(lines, there, (*within, there))
-            return
-        for line in lines:
-            self._add_constraint(line, f"{there.name}, line {line.line}")
-
-    def _add_constraint(self, line: RequirementLine, origin: str) -> None:
-        if line.kind is not LineKind.REQUIREMENT:
-            raise UnsupportedError(
-                f"{origin}: only requirements can be constraints, not {line.kind.value}",
-                hint="write `name<2`, or move the line into the requirements file",
-            )
-        requirement = _parsed(expand_variables(line.value, self._environ), origin)
-        if requirement.url or requirement.extras:
-            raise UnsupportedError(
-                f"{origin}: a constraint says a version, no URL and no extra",
-                hint="write `name<2`, or move the line into the requirements file",
-            )
-        condition = self._condition(requirement)
-        if condition is not None:
-            spec = parse_spec(f"{requirement.name}{requirement.specifier}", origin=origin)
-            self._constraints.append(_conditional(spec, condition))
-
-    def _add_option(self, option: str, origin: str) -> None:
-        if option == "--no-index":
-            self._no_index = True
-            return
-        if option.startswith(_HARMLESS):
-            self._remarks.append(f"{option} in {origin} is not needed here")
-            return
-        raise UnsupportedError(
-            f"{origin}: pip's option {option} cannot be used here",
-            hint="leave the line out",
-        )
-
-    def _located(self, value: str) -> str:
-        """Return a URL as it is, and a path as an absolute one, from the first file's directory."""
-        if re.match(r"^[a-z+]{2,}:", value):
-            return value
-        return str(self._base / Path(value).expanduser())
-
-
-def _checked(place: str, hashes: tuple[str, ...], origin: str) -> str:
-    """Return a direct reference that says the hash of what it leads to (PEP 440)."""
-    if not hashes:
-        return place
-    if len(hashes) > 1:
-        raise UnsupportedError(
-            f"{origin}: {len(hashes)} hashes for one file",
-            hint="leave only the --hash of the file that is meant",
-        )
-    where = place if ":/" in place else Path(place).as_uri()
-    return f"{where}{'&' if '#' in where else '#'}{hashes[0].replace(':', '=', 1)}"
-
-
-def _parsed(text: str, origin: str) -> Requirement:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
-        raise InvalidSpecError(
-            f"{origin}: {redact_text(text)!r} is no requirement",
-            cause=str(error).partition("\n")[0],
-            hint="write it as pip does: `name==1.2`; a conda package belongs above `pip:`",
-        ) from None
-
-
-def _conditional(spec: Spec, condition: str) -> Spec:
-    if condition == ALWAYS:
-        return spec
-    return replace(spec, brackets=(*spec.brackets, ("when", f"python {condition}")))

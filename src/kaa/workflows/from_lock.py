@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from kaa.formats.lock_file import DEFAULT, read_lock
+from kaa.formats.lock_file import DEFAULT
+from kaa.formats.locked_file import read_locked
 from kaa.model.distribution import CoreMetadata, IndexFile, Release
 from kaa.model.errors import RequestError, UnsupportedError
 from kaa.model.package import PYPI
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 
     from rattler import RepoDataRecord
 
-    from kaa.formats.lock_file import LockedDistribution, LockedPlatform
+    from kaa.formats.lock_file import LockedDistribution, LockedEnvironment, LockedPlatform
     from kaa.sources.target import Target
+    from kaa.workflows.supply import Supply
 
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
@@ -41,6 +45,7 @@ def solution_from_lock(
     environment: str = DEFAULT,
     *,
     build: bool = True,
+    categories: Sequence[str] = (),
 ) -> Solution:
     """Return the packages that a lock file has for ``platform``, a conda subdir.
 
@@ -53,7 +58,48 @@ def solution_from_lock(
         environment, or holds what cannot run on this machine.
     :raises UnsupportedError: it holds what kaa cannot build, or what has no hash.
     """
-    locked = _locked(path, platform, environment)
+    locked = locked_platform(path, platform, environment, categories)
+    return solution_of_locked(locked, path, virtual_packages, mapping, build=build)
+
+
+async def described(locked: LockedPlatform, supply: Supply, path: Path) -> LockedPlatform:
+    """Return the packages with what wheels say themselves, where the lock does not.
+
+    Raises the errors of the sources.
+    """
+    python = next((str(r.version) for r in locked.records if r.name.normalized == "python"), None)
+
+    async def complete(one: LockedDistribution) -> LockedDistribution:
+        if one.described or one.sha256 is None or python is None:
+            return one
+        file = _index_file(one, path)
+        if file.filename.endswith(".whl"):
+            metadata = await supply.metadata.core_metadata(file)
+        else:
+            assert supply.catalog.builder is not None
+            metadata = await supply.catalog.builder().core_metadata(file, python)
+        return replace(
+            one,
+            version=metadata.version,
+            requires_dist=metadata.requires_dist,
+            requires_python=metadata.requires_python,
+            described=True,
+        )
+
+    found = await asyncio.gather(*map(complete, locked.distributions))
+    return replace(locked, distributions=tuple(found))
+
+
+def solution_of_locked(
+    locked: LockedPlatform,
+    path: Path,
+    virtual_packages: Sequence[str],
+    mapping: Mapping[str, Any] | None = None,
+    *,
+    build: bool = True,
+) -> Solution:
+    """Return the packages of a platform as an answer, see :func:`solution_from_lock`."""
+    platform = locked.subdir
     if locked.sources:
         raise UnsupportedError(
             f"{path.name} has packages that are to be built, such as {redact(locked.sources[0])}",
@@ -82,29 +128,48 @@ def solution_from_lock(
         files={file.url: file for _, file in wheels},
         python=python,
         host_python=None,
+        incomplete=frozenset()
+        if locked.complete
+        else frozenset(record.name.normalized for record in locked.records),
     )
 
 
-def locked_sources(path: Path, environment: str = DEFAULT) -> tuple[str, ...]:
-    """Return the sources that a lock file was made from, in order of priority.
+def locked_sources(locked: LockedEnvironment) -> tuple[str, ...]:
+    """Return the sources that a lock was made from, in order of priority.
 
-    The URLs of channels are without credentials. Raises what :func:`solution_from_lock` does.
+    The URLs of channels are without credentials.
     """
-    locked = read_lock(path)[environment]
     of_index = any(platform.distributions for platform in locked.platforms)
     channels = map(public_url, locked.channels)
     return tuple(dict.fromkeys((*channels, *((PYPI,) if of_index else ()))))
 
 
-def _locked(path: Path, platform: str, environment: str) -> LockedPlatform:
-    environments = read_lock(path)
+def locked_environment(
+    path: Path, platform: str, environment: str = DEFAULT, categories: Sequence[str] = ()
+) -> LockedEnvironment:
+    """Return an environment of a lock file. Raises what :func:`solution_from_lock` does."""
+    environments = read_locked(path, platform, categories)
     found = environments.get(environment)
     if found is None:
         raise RequestError(
             f"{path.name} has no environment {environment}",
             cause=f"it has {', '.join(environments) or 'none'}",
-            hint=f"kaa takes the environment {environment} of a lock file: lock one of this name",
+            hint="name one of them with --environment"
+            if environments
+            else "make the lock anew, with something in it",
         )
+    return found
+
+
+def locked_platform(
+    path: Path, platform: str, environment: str = DEFAULT, categories: Sequence[str] = ()
+) -> LockedPlatform:
+    """Return what a lock file has for a platform. Raises what :func:`solution_from_lock` does."""
+    return on_platform(locked_environment(path, platform, environment, categories), platform, path)
+
+
+def on_platform(found: LockedEnvironment, platform: str, path: Path) -> LockedPlatform:
+    """Return what an environment of a lock has for a platform. Raises :class:`RequestError`."""
     locked = found.on(platform)
     if locked is None:
         there = ", ".join(each.subdir for each in found.platforms) or "none"
@@ -157,10 +222,8 @@ def _wheel(
     build: bool,
 ) -> tuple[RepoDataRecord, IndexFile]:
     """Return the record of a locked wheel or sdist, and the file that it is made of."""
-    url = locked.url
-    if Path(url).is_absolute() and not url.endswith("/"):
-        url = Path(url).as_uri()  # pixi's way to write a file of this machine
-    filename = unquote(urlsplit(url).path).rpartition("/")[2]
+    file = _index_file(locked, path)
+    filename, url = file.filename, file.url
     if "://" not in url or not filename.endswith((".whl", *SDIST_ENDINGS)):
         raise UnsupportedError(
             f"{path.name} has {locked.name} as {redact(locked.url)}, which is no wheel",
@@ -172,8 +235,6 @@ def _wheel(
             f"{path.name} has no hash of {locked.name}, so it cannot be checked",
             hint="make the lock anew",
         )
-    hashes = {"sha256": locked.sha256}
-    file = IndexFile(filename, url, hashes, requires_python=locked.requires_python)
     release = Release(locked.version, (file,))
     unbuildable = None if build else FORBIDDEN
     choices, reason = choose_wheels(release, target, yanked=True, unbuildable=unbuildable)
@@ -197,3 +258,14 @@ def _wheel(
     python = [s for s in (python_spec(locked.requires_python), choice.python) if s != "*"]
     record = wheel_record(name, locked.version, file, sha256, needed, python)
     return record, file
+
+
+def _index_file(locked: LockedDistribution, path: Path) -> IndexFile:
+    url = locked.url
+    if Path(url).is_absolute() and not url.endswith("/"):
+        url = Path(url).as_uri()  # pixi's way to write a file of this machine
+    elif url.startswith(("./", "../")) and not url.endswith("/"):
+        url = (path.absolute().parent / url).resolve().as_uri()
+    filename = unquote(urlsplit(url).path).rpartition("/")[2]
+    hashes = {"sha256": locked.sha256} if locked.sha256 else {}
+    return IndexFile(filename, url, hashes, requires_python=locked.requires_python)

@@ -30,7 +30,7 @@ from kaa.sources.channels import public_url
 from kaa.sources.identity import known_sha256
 from kaa.sources.target import known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
-from kaa.workflows.from_file import FileRequest, request_from_file
+from kaa.workflows.from_file import request_from_file
 from kaa.workflows.options import platform_of, question
 from kaa.workflows.supply import open_supply, solve_for
 from kaa.workflows.wish import check_hashes
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution, SolveRequest
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
+    from kaa.workflows.file_request import FileRequest
     from kaa.workflows.supply import Supply
 
 
@@ -165,7 +166,7 @@ def _platforms(request: LockRequest, configuration: Configuration) -> tuple[str,
     platforms = request.platforms
     usual = platform_of(request.options, configuration)
     if not platforms and request.file is not None:
-        platforms = _from_file(request.file, usual, configuration).platforms
+        platforms = _from_file(request.file, usual, configuration, request.options).platforms
     platforms = tuple(sorted(set(platforms))) or (usual,)
     for platform in platforms:
         known_subdir(platform)
@@ -173,11 +174,17 @@ def _platforms(request: LockRequest, configuration: Configuration) -> tuple[str,
 
 
 def _read(request: LockRequest, platform: str, configuration: Configuration) -> FileRequest | None:
-    return None if request.file is None else _from_file(request.file, platform, configuration)
+    return (
+        None
+        if request.file is None
+        else _from_file(request.file, platform, configuration, request.options)
+    )
 
 
-def _from_file(path: Path, platform: str, configuration: Configuration) -> FileRequest:
-    file = request_from_file(path, platform, os.environ, configuration.channels)
+def _from_file(
+    path: Path, platform: str, configuration: Configuration, options: SolveOptions
+) -> FileRequest:
+    file = request_from_file(path, platform, os.environ, configuration.channels, options.choice)
     if file.editable or file.direct:
         what = (*file.editable, *file.direct)[0]
         raise UnsupportedError(

@@ -46,7 +46,7 @@ async def prepare_sync(
     those of the environment count. Raises :class:`~kaa.model.errors.RequestError` and what
     :func:`~kaa.workflows.change.prepare_install` does.
     """
-    wish = read_wish(request.specs, file, request.options)
+    wish = read_wish(request.specs, file, request.options, layout)
     async with sole_current(request, layout) as current:
         options = wish.options
         if not options.sources:
@@ -79,7 +79,9 @@ async def _prepared(
     )
     names = tuple(source.name for source in sources)
     if wish.lock is not None:
-        solution, names = await solution_of_lock(wish.lock, asked, supply)
+        solution, names = await solution_of_lock(
+            wish.lock, asked, supply, layout, wish.options.choice
+        )
         specs = tuple(parse_spec(text) for text in solution.asked)
         goal = Goal(specs, specs, ())
     else:

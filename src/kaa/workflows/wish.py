@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from kaa.formats.recognition import FileFormat, recognise
 from kaa.model.errors import RequestError
 from kaa.model.options import Dependencies
 from kaa.model.package import PYPI
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kaa.model.options import SolveOptions
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
+    from kaa.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,17 @@ class Wish:
     lock: Path | None = None
 
 
-def is_lock(file: Path) -> bool:
-    """Say whether a file is a lock file, going by its name."""
-    return file.suffix == ".lock"
+def read_wish(
+    texts: tuple[str, ...], file: Path | None, options: SolveOptions, layout: Layout
+) -> Wish:
+    """Return what ``texts`` (specs, URLs, paths) and ``file``, of whatever format, ask for.
 
-
-def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) -> Wish:
-    """Return what ``texts`` (specs, URLs, paths) and ``file`` ask for.
-
-    The file is an environment.yml, a requirements file or a lock file. Raises
-    :class:`~kaa.model.errors.RequestError` for what makes no sense, and when nothing is asked for.
+    Raises :class:`~kaa.model.errors.RequestError` for what makes no sense, and when nothing is
+    asked for.
     """
     asked = read_asked(texts, options.editable)
-    if file is not None and is_lock(file):
+    format_ = None if file is None else recognise(file)
+    if file is not None and format_ is not None and format_.locked:
         if asked.specs or asked.references:
             raise RequestError(
                 f"{file.name} has the whole answer, and there are specs beside it",
@@ -61,7 +61,12 @@ def read_wish(texts: tuple[str, ...], file: Path | None, options: SolveOptions) 
             )
         _check_locked(options, file)
         return Wish(asked, options, lock=file)
-    wish = Wish(asked, options) if file is None else _of_file(file, asked, options)
+    if file is None:
+        wish = Wish(asked, options)
+    elif format_ is FileFormat.PYLOCK:
+        wish = _of_pylock(file, asked, options, layout)
+    else:
+        wish = _of_file(file, asked, options)
     if not wish.asked.specs and not wish.asked.references:
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `python=3.12`"
@@ -92,7 +97,7 @@ def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
 
     configuration = load_configuration(os.environ, only={"channels", "subdir"})
     platform = platform_of(options, configuration)
-    file = request_from_file(path, platform, os.environ, configuration.channels)
+    file = request_from_file(path, platform, os.environ, configuration.channels, options.choice)
     more = read_asked(file.direct, file.editable)
     return Wish(
         Asked((*file.specs, *asked.specs), (*more.references, *asked.references)),
@@ -103,6 +108,24 @@ def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
         file.hashes,
         file.remarks,
     )
+
+
+def _of_pylock(path: Path, asked: Asked, options: SolveOptions, layout: Layout) -> Wish:
+    from kaa.settings.configuration import load_configuration
+    from kaa.workflows.from_pylock import request_from_pylock
+    from kaa.workflows.options import platform_of
+
+    configuration = load_configuration(os.environ, only={"channels", "subdir"})
+    platform = platform_of(options, configuration)
+    request = request_from_pylock(path, platform, layout, options.choice)
+    options = replace(
+        options,
+        sources=options.sources or (PYPI,),
+        find_links=(request.page, *options.find_links),
+        no_index=True,
+    )
+    specs = (*asked.specs, *request.specs)
+    return Wish(Asked(specs, asked.references), options, hashes=request.hashes)
 
 
 def check_hashes(
