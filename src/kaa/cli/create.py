@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     changing_options,
     complete_names,
     environment_options,
-    file_options,
     one_of,
     solve_options,
 )

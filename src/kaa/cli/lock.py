@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     complete_platforms,
     dry_run_option,
-    file_options,
     json_option,
     pass_invocation,
     quiet_option,

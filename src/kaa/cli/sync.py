@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     changing_options,
     environment_options,
-    file_options,
     fix_option,
     one_of_or_active,
     solve_options,

@@ -1,0 +1,76 @@
+"""``-f/--file``, and the options that say which part of a file is meant."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from kaa.model.options import FileChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kaa.model.options import SolveOptions
+
+
+def file_options(*, required: bool = False) -> Callable[[Callable[..., object]], Any]:
+    """Add ``-f/--file``, and what says which part of it is meant: argument ``file``.
+
+    The part goes into ``options`` (see :func:`solve_options`, which has to come after).
+    """
+    found = [
+        click.option(
+            "-f",
+            "--file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            required=required,
+            help="An environment.yml, requirements.txt, pyproject.toml, pixi.toml, or a lock: "
+            "pixi.lock, conda-lock.yml, pylock.toml, @EXPLICIT.",
+        ),
+        click.option(
+            "--environment", metavar="NAME", help="Of a pixi.toml or pixi.lock: this environment."
+        ),
+        click.option(
+            "--extra",
+            "extras",
+            metavar="NAME",
+            multiple=True,
+            help="Of a pyproject.toml: and it.",
+        ),
+        click.option(
+            "--group",
+            "groups",
+            metavar="NAME",
+            multiple=True,
+            help="Of a pyproject.toml: and this dependency group.",
+        ),
+        click.option(
+            "--category",
+            "categories",
+            metavar="NAME",
+            multiple=True,
+            help="Of a conda-lock.yml: and this category, such as dev.",
+        ),
+    ]
+
+    def decorate(command: Callable[..., object]) -> Callable[..., object]:
+        def packed(*arguments: object, options: SolveOptions, **values: Any) -> object:
+            choice = FileChoice(
+                values.pop("environment"),
+                values.pop("extras"),
+                values.pop("groups"),
+                values.pop("categories"),
+            )
+            return command(*arguments, options=replace(options, choice=choice), **values)
+
+        wrapped: Any = functools.update_wrapper(packed, command)
+        for option in reversed(found):
+            wrapped = option(wrapped)
+        return cast("Callable[..., object]", wrapped)
+
+    return decorate
