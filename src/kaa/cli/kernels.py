@@ -26,6 +26,7 @@ kernels = lazy_group(
         "list": Entry("kaa.cli.kernels:list_kernels", "List the kernels of every environment."),
         "sync": Entry("kaa.cli.kernels:sync_kernels", "Write them where every program looks."),
         "change": Entry("kaa.cli.kernels_change:change", "Name, hide, pin or picture a kernel."),
+        "match": Entry("kaa.cli.kernels_match:match", "Find kernels for notebooks from elsewhere."),
         "prune": Entry("kaa.cli.kernels_prune:prune", "Remove kernels that cannot start any more."),
     },
     "The kernels of this machine's environments, whoever made them.",

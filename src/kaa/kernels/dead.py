@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.kernels.specs import Kernelspec, find_kernelspecs, is_gone, kernelspec_directory
+from kaa.kernels.specs import (
+    Kernelspec,
+    find_aliases,
+    find_kernelspecs,
+    is_gone,
+    kernelspec_directory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +34,7 @@ def dead_kernelspecs() -> list[Kernelspec]:
     return [
         spec
         for kernels in kernelspec_directories()
-        for spec in find_kernelspecs(kernels)
+        for spec in (*find_kernelspecs(kernels), *find_aliases(kernels))
         if is_gone(spec.prefix)
     ]
 
@@ -41,7 +47,8 @@ def dead_foreign_kernelspecs() -> list[DeadKernelspec]:
     """
     found = []
     for kernels in kernelspec_directories():
-        own = {spec.directory for spec in find_kernelspecs(kernels)}
+        marked = (*find_kernelspecs(kernels), *find_aliases(kernels))
+        own = {spec.directory for spec in marked}
         for file in sorted(kernels.glob("*/kernel.json")):
             missing = None if file.parent in own else _missing(file)
             if missing is not None:

@@ -18,6 +18,7 @@ from kaa.environments.looking import look_in_time
 from kaa.environments.prefix import Prefix
 from kaa.kernels.command import kernelspec_content
 from kaa.kernels.specs import (
+    find_aliases,
     find_kernelspecs,
     is_gone,
     remove_specs,
@@ -66,14 +67,14 @@ def find_steps(offered: Sequence[Offer], layout: Layout, silent: Sequence[str] =
     ``offered`` are all offers, those that are left out as well; ``silent`` are places that did not
     answer, of which nothing is known now. It does not wait for a file system that is dead.
     """
-    specs = find_kernelspecs()
-    if not specs:
+    specs, aliases = find_kernelspecs(), find_aliases()
+    if not specs and not aliases:
         return Steps()
     by_kernel = {(offer.environment.prefix, offer.kernel_name): offer for offer in offered}
     seen = {offer.environment.prefix for offer in offered}
     unseen = {
         str(spec.prefix)
-        for spec in specs
+        for spec in (*specs, *aliases)
         if str(spec.prefix) not in seen and not _is_below(str(spec.prefix), silent)
     }
     gone = _in_time(unseen, _is_no_environment)
@@ -94,6 +95,7 @@ def find_steps(offered: Sequence[Offer], layout: Layout, silent: Sequence[str] =
             write.append(offer)
         elif _differs(spec, offer, layout):
             write.append(offer)
+    remove += [alias for alias in aliases if gone.get(str(alias.prefix))]
     lost = [spec for spec in remove if spec.inode and gone.get(str(spec.prefix))]
     there = {(str(spec.prefix), spec.kernel) for spec in specs}
     write += _moved(

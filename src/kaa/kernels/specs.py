@@ -53,6 +53,11 @@ class Kernelspec:
     argv: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
+    def wanted(self) -> str:
+        """The name that a notebook wants, where it was written for that; else empty."""
+        return str(self.metadata.get("kaa", {}).get("wanted", ""))
+
+    @property
     def native(self) -> bool:
         """Whether it is the environment's Python itself."""
         return self.kernel in _NATIVE
@@ -71,7 +76,14 @@ def find_kernelspecs(kernels: Path | None = None) -> list[Kernelspec]:
 
     ``kernels`` is the directory they are in, the user's if none is given.
     """
-    return sorted(_marked(kernels or kernelspec_directory()), key=lambda spec: spec.name)
+    found = _marked(kernels or kernelspec_directory())
+    return sorted((spec for spec in found if not spec.wanted), key=lambda spec: spec.name)
+
+
+def find_aliases(kernels: Path | None = None) -> list[Kernelspec]:
+    """Return the kernelspecs that ``kaa kernels match`` wrote under names that notebooks want."""
+    found = _marked(kernels or kernelspec_directory())
+    return sorted((spec for spec in found if spec.wanted), key=lambda spec: spec.name)
 
 
 def write_kernelspec(
@@ -107,7 +119,7 @@ def write_kernelspec(
         directory = before.directory if before else _free_directory(labels, prefix)
         kernel = _packages_of_kernel(generation, minor, layout) if minor else None
         logos = kernel / "ipykernel" / "resources" if offer.native and kernel else own_logos(offer)
-        written.append(_put(directory, content, offer, logos))
+        written.append(put_kernelspec(directory, content, offer, logos))
     remove_specs(
         spec for spec in known if all(spec.directory != each.directory for each in written)
     )
@@ -127,14 +139,15 @@ def write_offer(offer: Offer, layout: Layout, kernels: Path | None = None) -> Ke
     install_launcher(layout)
     directory = (kernels or kernelspec_directory()) / offer.id.lower()
     if (directory / "kernel.json").exists():
-        _check_replaceable(directory, offer)
+        check_replaceable(directory, offer)
     content = kernelspec_content(offer, layout)
     with contextlib.suppress(OSError):
         content["metadata"]["kaa"]["inode"] = os.stat(offer.environment.prefix).st_ino  # noqa: PTH116
-    return _put(directory, content, offer, own_logos(offer))
+    return put_kernelspec(directory, content, offer, own_logos(offer))
 
 
-def _check_replaceable(directory: Path, offer: Offer) -> None:
+def check_replaceable(directory: Path, offer: Offer) -> None:
+    """Raise KernelError if the kernelspec in a directory is somebody else's than the offer's."""
     there = _read_marked(directory / "kernel.json")
     if there is None:
         raise KernelError(
@@ -151,7 +164,13 @@ def _check_replaceable(directory: Path, offer: Offer) -> None:
         )
 
 
-def _put(directory: Path, content: dict[str, Any], offer: Offer, logos: Path | None) -> Kernelspec:
+def put_kernelspec(
+    directory: Path, content: dict[str, Any], offer: Offer, logos: Path | None
+) -> Kernelspec:
+    """Write a kernelspec, which appears and changes in one step; ``logos`` is where its logos are.
+
+    Raises KernelError when a file cannot be written.
+    """
     file = directory / "kernel.json"
     text = json.dumps(content, indent=1)
     try:
@@ -177,7 +196,9 @@ def remove_kernelspec(prefix: Path) -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return remove_specs(spec for spec in find_kernelspecs() if spec.prefix == prefix)
+    return remove_specs(
+        spec for spec in (*find_kernelspecs(), *find_aliases()) if spec.prefix == prefix
+    )
 
 
 def prune_kernelspecs() -> list[Kernelspec]:
@@ -185,7 +206,9 @@ def prune_kernelspecs() -> list[Kernelspec]:
 
     Raises KernelError when one cannot be deleted.
     """
-    return remove_specs(spec for spec in find_kernelspecs() if is_gone(spec.prefix))
+    return remove_specs(
+        spec for spec in (*find_kernelspecs(), *find_aliases()) if is_gone(spec.prefix)
+    )
 
 
 def remove_specs(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
