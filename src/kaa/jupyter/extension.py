@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 _MANAGER = "kaa.jupyter.manager.KaaKernelSpecManager"
+_NB_CONDA_KERNELS = "nb_conda_kernels."
+"""How the names of its manager begin: installing it writes them into ``jupyter_config.json``."""
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
@@ -27,11 +29,20 @@ def _link_jupyter_server_extension(server: ServerApp) -> None:
     gateway = server.config.GatewayClient.get("url") or os.environ.get("JUPYTER_GATEWAY_URL")
     if gateway:
         return  # kernels run on another machine, whose environments are its own
+    of_all = server.config.JupyterApp.get("kernel_spec_manager_class")
+    if chosen is None and of_all is not None and not str(of_all).startswith(_NB_CONDA_KERNELS):
+        chosen = of_all
     if chosen is None:
+        if of_all is not None:
+            server.log.info(
+                "kaa lists the kernels of conda's environments, under the same names, in place of "
+                "%s; to have that instead, set ServerApp.kernel_spec_manager_class to it",
+                of_all,
+            )
         server.update_config(Config({"ServerApp": {"kernel_spec_manager_class": _MANAGER}}))
     elif str(chosen) != _MANAGER:
         server.log.info(
-            "kaa lists no kernels: ServerApp.kernel_spec_manager_class is %s, not %s",
+            "kaa lists no kernels: kernel_spec_manager_class is %s, not %s",
             chosen,
             _MANAGER,
         )

@@ -149,6 +149,8 @@ def write_offer(offer: Offer, layout: Layout, kernels: Path | None = None) -> Ke
 def check_replaceable(directory: Path, offer: Offer) -> None:
     """Raise KernelError if the kernelspec in a directory is somebody else's than the offer's."""
     there = _read_marked(directory / "kernel.json")
+    if there is None and _is_nb_conda_kernels(directory / "kernel.json"):
+        return
     if there is None:
         raise KernelError(
             f"there is a kernel {directory.name} already, and kaa did not write it",
@@ -162,6 +164,15 @@ def check_replaceable(directory: Path, offer: Offer) -> None:
             cause=f"it is of {there.prefix}",
             hint="rename one of the two environments",
         )
+
+
+def _is_nb_conda_kernels(file: Path) -> bool:
+    """Say whether nb_conda_kernels wrote it: it has the same ids for the same kernels."""
+    try:
+        argv = json.loads(file.read_text(encoding="utf-8"))["argv"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return isinstance(argv, list) and "nb_conda_kernels.runner" in argv[:3]
 
 
 def put_kernelspec(

@@ -11,6 +11,7 @@ from kaa.kernels.specs import kernelspec_directory, remove_kernelspec
 from kaa.store.disk import check_writable
 from kaa.store.locks import at_work, locked
 from kaa.transaction.commit import delete, detach
+from kaa.workflows.announce import bring_others_in_step
 from kaa.workflows.inspect import find_environment, not_ours
 from kaa.workflows.recover import recover
 from kaa.workflows.tolerance import tolerated
@@ -47,6 +48,7 @@ def remove_environment(
         recover(layout, found)
         info = read_info(find_environment(layout, None, found.path))  # as whoever was there left it
         take_away(found, layout)
+    bring_others_in_step(layout)
     return info
 
 
