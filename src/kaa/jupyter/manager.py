@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ from kaa.kernels.nearest import installed_in, nearest
 from kaa.kernels.offers import NAME_FORMAT, all_offers, listed
 from kaa.kernels.options import environment_key
 from kaa.kernels.specs import find_kernelspecs
+from kaa.kernels.unchanged import Unchanged
 from kaa.kernels.wanted import Wanted
 from kaa.model.discovered import Maker
 from kaa.settings.directories import this_layout
@@ -97,8 +99,12 @@ class KaaKernelSpecManager(KernelSpecManager):
             if name not in ours and self.has_trait(name):
                 setattr(self, name, value)
         self._chosen = frozenset((*theirs, *ours, *options))
+        self._usual = {name: trait.default() for name, trait in self.traits(config=True).items()}
         self._layout = this_layout()
         self._offers: tuple[Offer, ...] = ()
+        self._contents: dict[str, tuple[Offer, dict[str, Any]]] = {}
+        self._seen: object = None
+        self._on_disk: Unchanged[dict[str, Any] | None] = Unchanged()
         self._lock = threading.Lock()
         self._looking: threading.Thread | None = None
         self._settings = WatchedOptions(self.log)
@@ -167,18 +173,27 @@ class KaaKernelSpecManager(KernelSpecManager):
         return spec
 
     def _said(self, name: str, place: Place, usual: dict[str, Any]) -> dict[str, Any] | None:
-        if place.directory is None:
-            assert place.offer is not None
-            return {**usual, **kernelspec_content(place.offer, self._layout)}
+        directory, offer = place.directory, place.offer
+        if directory is None:
+            assert offer is not None
+            made = self._contents.get(offer.id)
+            known = made is not None and made[0] is offer
+            content = made[1] if made and known else kernelspec_content(offer, self._layout)
+            return {**usual, **content, "metadata": {**content["metadata"]}}
+        file = f"{directory}{os.sep}kernel.json"
+        said = self._on_disk.read(file, partial(self._read, name, directory))
+        return said if said is None or offer is None else _told(said, offer)
+
+    def _read(self, name: str, directory: str) -> dict[str, Any] | None:
         try:
-            spec = self._get_kernel_spec_by_name(name, place.directory)
+            spec = self._get_kernel_spec_by_name(name, directory)
         except NoSuchKernel:
             return None  # its provisioner is missing, which has been said
         except Exception:
             self.log.warning("the kernelspec %s cannot be read", name, exc_info=True)
             return None
         said: dict[str, Any] = spec.to_dict()
-        return said if place.offer is None else _told(said, place.offer)
+        return said
 
     def _places(self) -> dict[str, Place]:
         """Return what is listed, by name: what Jupyter finds itself, and the offers.
@@ -258,11 +273,19 @@ class KaaKernelSpecManager(KernelSpecManager):
             configured = self._settings.current()
             options = self._options(configured)
             found = discover(self._layout, this_machine(options.roots))
-            self._offers = all_offers(found.environments, options, sys.prefix)
+            directory = self._kernels_directory()
+            seen = (found.environments, found.silent, configured, options, directory)
+            if seen == self._seen:
+                return
+            offered = all_offers(found.environments, options, sys.prefix)
+            contents = [kernelspec_content(offer, self._layout) for offer in offered]
+            pairs = zip(offered, contents, strict=True)
+            self._contents = {offer.id: (offer, content) for offer, content in pairs}
+            self._offers, self._seen = offered, seen
         except Exception:  # whatever it is, the kernels of before are better than none
             self.log.warning("kaa could not look for environments", exc_info=True)
             return
-        self._keeper.keep(found, configured, options, self._kernels_directory())
+        self._keeper.keep(found, configured, options, directory)
 
     def _kernels_directory(self) -> Path | None:
         """Return where kernelspecs are to be written (``kernelspec_path``), None for nowhere."""
@@ -294,7 +317,7 @@ class KaaKernelSpecManager(KernelSpecManager):
 
     def _is_chosen(self, name: str) -> bool:
         """Whether a trait was set: in a file, on the command line, or by a program later."""
-        return name in self._chosen or getattr(self, name) != self.traits()[name].default()
+        return name in self._chosen or getattr(self, name) != self._usual[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.kernels.logos import own_logos, place_logos
+from kaa.kernels.unchanged import Unchanged
 from kaa.kernels.writing import cannot_write, write_text
 from kaa.model.discovered import Maker
 from kaa.model.errors import KernelError
@@ -316,8 +318,13 @@ def _taken_names(kernels: Path) -> set[str]:
 
 
 def _marked(kernels: Path) -> Iterable[Kernelspec]:
-    found = (_read_marked(file) for file in kernels.glob("*/kernel.json"))
-    return (spec for spec in found if spec is not None)
+    for file in kernels.glob("*/kernel.json"):
+        spec = _files.read(str(file), partial(_read_marked, file))
+        if spec is not None:
+            yield spec
+
+
+_files: Unchanged[Kernelspec | None] = Unchanged()
 
 
 def _read_marked(file: Path) -> Kernelspec | None:
