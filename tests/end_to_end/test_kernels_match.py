@@ -21,6 +21,9 @@ from kernels.conftest import add_ipykernel, make_generation, site_of
 if TYPE_CHECKING:
     from end_to_end.machine import Answer
 
+FORMAT: Any = nbformat  # it has no types
+
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="environments are made as on POSIX")
 
 
@@ -29,12 +32,12 @@ def environment(name: str) -> Path:
 
 
 def write_notebook(name: str, kernel: str | None, source: str = "1", **metadata: Any) -> Path:
-    make: Any = nbformat.v4  # it has no types
+    make: Any = FORMAT.v4
     if kernel is not None:
         metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
     notebook = make.new_notebook(cells=[make.new_code_cell(source)], metadata=metadata)
     file = Path(name)
-    nbformat.write(notebook, file)
+    FORMAT.write(notebook, file)
     return file
 
 
@@ -104,7 +107,7 @@ def test_what_is_written_runs_under_the_name_that_is_wanted() -> None:
     assert spec("shop_")["display_name"] == "Python [conda env:shop], for Shop_"
     assert spec("shop_")["metadata"]["kaa"]["wanted"] == "Shop_"
 
-    notebook = nbformat.read(file, as_version=4)
+    notebook = FORMAT.read(file, as_version=4)
     NotebookClient(notebook, timeout=120).execute()  # under the notebook's own kernel
     assert notebook.cells[0].outputs[0].text.strip() == str(prefix)
 
