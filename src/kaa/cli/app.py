@@ -35,6 +35,7 @@ app = lazy_group(
         "repair": Entry(
             "kaa.cli.repair:repair", "Mend what is damaged in environments and packages."
         ),
+        "doctor": Entry("kaa.cli.doctor:doctor", "Examine the health of one environment."),
         "info": Entry("kaa.cli.info:info", "Show kaa's settings, or all about one environment."),
         "lab": Entry("kaa.cli.lab:lab", "Start JupyterLab with every environment in its launcher."),
         "kernels": Entry(
@@ -44,6 +45,7 @@ app = lazy_group(
         "env": Entry("kaa.cli.env:env", "List and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),
         "clean": Entry("kaa.cli.clean:clean", "Remove what nothing refers to."),
+        "notices": Entry("kaa.cli.notices:notices", "Show what the channels want you to know."),
         "config": Entry("kaa.cli.config:config", "Show and change the settings."),
         "completion": Entry("kaa.cli.completion:completion", "Print a shell's completion script."),
     },
