@@ -22,6 +22,7 @@ ROOMS = (
     "solver",
     "transaction",
     "kernels",
+    "shells",
     "environments",
     "sources",
     "network",

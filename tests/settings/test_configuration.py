@@ -121,6 +121,9 @@ keep-generations = 3
 keep-days = 7
 always-yes = true
 compile-bytecode = false
+change-prompt = false
+prompt = "[{default_env}] "
+auto-stack = 2
 name-mapping = "https://names.example.org/{channel}.json"
 
 [kernels]
@@ -150,6 +153,7 @@ https = "http://proxy.example.org:3128"
         HOME="/home/me",
     )
     assert set(made.origins) == {key.field for key in KEYS if key.own}
+    assert (made.change_prompt, made.prompt, made.auto_stack) == (False, "[{default_env}] ", 2)
     assert made.channels == ("corp", "conda-forge", "pypi")
     assert made.channel_aliases == {"corp": ("https://corp.example.org/conda",)}
     assert made.exclude_newer == datetime(2026, 2, 1, tzinfo=timezone.utc)

@@ -68,6 +68,12 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _invoke(invocation: Invocation) -> int:
+    # At a shell's prompt nobody wants to wait for click's import.
+    if invocation.arguments[:1] in (("activate",), ("deactivate",), ("reactivate",)):
+        from kaa.cli.hooked import answer_hook, is_asked
+
+        if is_asked(invocation.arguments):
+            return answer_hook(invocation.arguments)
     import click
 
     from kaa.cli.app import app

@@ -25,6 +25,8 @@ WINDOWS = os.name == "nt"
 
 ACTIVATION = "activation"
 """Where it is remembered what activation scripts set, below the layout's ``metadata``."""
+MISLEADING = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
+"""Variables that would have an environment's Python look for its library elsewhere."""
 _UNSET = "***unset***"
 """What ``conda env config vars unset`` writes into the state file instead of a value."""
 
@@ -45,7 +47,7 @@ def generation_of(prefix: str | os.PathLike[str]) -> str:
 def bin_directories(prefix: str | os.PathLike[str], windows: bool = WINDOWS) -> list[str]:
     """Return the directories that activation puts on PATH, first one first (they may not exist)."""
     prefix = os.fspath(prefix)
-    path = _paths(windows)
+    path = path_module(windows)
     if not windows:
         return [path.join(prefix, "bin")]
     folders = ("", r"Library\mingw-w64\bin", r"Library\usr\bin", r"Library\bin", "Scripts", "bin")
@@ -61,7 +63,7 @@ def interpreter(prefix: str | os.PathLike[str], windows: bool = WINDOWS) -> str:
         parts = ["Scripts", "python.exe"]
     else:
         parts = ["python.exe"]
-    return str(_paths(windows).join(prefix, *parts))
+    return str(path_module(windows).join(prefix, *parts))
 
 
 def activation(
@@ -77,12 +79,12 @@ def activation(
     ``conda activate`` and venv's scripts do: its directories leave PATH, its own variables go.
     """
     prefix, generation = os.fspath(prefix), os.fspath(generation)
-    path = _paths(windows)
+    path = path_module(windows)
     active = [environ[name] for name in ("CONDA_PREFIX", "VIRTUAL_ENV") if environ.get(name)]
 
-    changes: dict[str, str | None] = dict.fromkeys(("PYTHONHOME", "__PYVENV_LAUNCHER__"))
+    changes: dict[str, str | None] = dict.fromkeys(MISLEADING)
     for left in active:
-        changes.update(dict.fromkeys(_own_variables(left)))
+        changes.update(dict.fromkeys(own_variables(left)))
     # Nested activations are over as well; conda remembers each in a numbered variable.
     for name in environ:
         kind, _, number = name.rpartition("_")
@@ -99,18 +101,33 @@ def activation(
         environ,
         windows,
     )
-    # conda's own rule for which environments have a name.
-    named = path.basename(path.dirname(prefix)) == "envs"
-    name = path.basename(prefix) if named else prefix
+    name = default_name(prefix, windows)
     changes["CONDA_PREFIX"] = prefix
     changes["CONDA_DEFAULT_ENV"] = name
     changes["CONDA_PROMPT_MODIFIER"] = "(" + name + ") "
     changes["CONDA_SHLVL"] = "1"
-    virtual = os.path.exists(os.path.join(generation, "pyvenv.cfg"))
-    changes["VIRTUAL_ENV"] = prefix if virtual else None
-    changes["VIRTUAL_ENV_PROMPT"] = path.basename(prefix) if virtual else None
-    changes.update(_own_variables(generation))
+    changes.update(virtual_variables(prefix, generation, windows))
+    changes.update(own_variables(generation))
     return changes
+
+
+def default_name(prefix: str, windows: bool = WINDOWS) -> str:
+    """Return what ``CONDA_DEFAULT_ENV`` calls an environment, by conda's own rule."""
+    path = path_module(windows)
+    named = path.basename(path.dirname(prefix)) == "envs"
+    return str(path.basename(prefix)) if named else prefix
+
+
+def virtual_variables(
+    prefix: str, generation: str, windows: bool = WINDOWS
+) -> dict[str, str | None]:
+    """Return the variables that venv's own scripts set, where the environment is one (PEP 405)."""
+    path = path_module(windows)
+    virtual = os.path.exists(os.path.join(generation, "pyvenv.cfg"))
+    return {
+        "VIRTUAL_ENV": prefix if virtual else None,
+        "VIRTUAL_ENV_PROMPT": path.basename(prefix) if virtual else None,
+    }
 
 
 def activated(
@@ -128,7 +145,7 @@ def activated(
     return _merged(merged, script_changes(os.fspath(generation), merged, cache))
 
 
-def _paths(windows: bool) -> ModuleType:
+def path_module(windows: bool) -> ModuleType:
     """Return the rules of paths there, those of another system imported only when asked for."""
     if windows == WINDOWS:
         return os.path
@@ -169,7 +186,7 @@ def become(argv: list[str], environ: Mapping[str, str]) -> int:
 def _search_path(
     first: list[str], leave_out: set[str], environ: Mapping[str, str], windows: bool
 ) -> str:
-    path = _paths(windows)
+    path = path_module(windows)
     # Without PATH, programs are still looked for in the system's default directories.
     present = environ.get("PATH", path.defpath)
     separator: str = path.pathsep
@@ -178,7 +195,7 @@ def _search_path(
     return separator.join(first + kept)
 
 
-def _own_variables(prefix: str) -> dict[str, str]:
+def own_variables(prefix: str) -> dict[str, str]:
     """Return the variables that an environment sets: its packages' first, then its user's.
 
     The files are conda's: ``etc/conda/env_vars.d/*.json`` in the order of their names, and

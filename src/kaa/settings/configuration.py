@@ -32,7 +32,8 @@ class Configuration:
     with. ``name_mapping`` is where PyPI's names of conda packages are published, empty for the
     usual place and ``none`` to do without. ``exclude_newer`` has a time zone; ``timeout`` and
     ``connect_timeout`` are in seconds; ``keep_generations`` and ``keep_days`` are what cleaning
-    leaves of old generations; ``None`` is: not configured. What concerns kernels is by names or
+    leaves of old generations; ``prompt`` is how a shell's prompt shows an environment,
+    empty for conda's own way; ``None`` is: not configured. What concerns kernels is by names or
     paths of environments; ``project_roots`` are directories to look for projects in.
 
     ``origins`` says by the names of these attributes which files or variables decided.
@@ -80,6 +81,10 @@ class Configuration:
     keep_days: int | None = None
     always_yes: bool = False
     compile_bytecode: bool = True
+
+    change_prompt: bool = True
+    prompt: str = ""
+    auto_stack: int = 0
 
     kernel_aliases: Mapping[str, str] = field(default_factory=dict)
     hidden_kernels: tuple[str, ...] = ()

@@ -121,6 +121,10 @@ KEYS = (
     Key("keep_generations", values.read_count, "keep-generations"),
     Key("keep_days", values.read_count, "keep-days"),
     Key("always_yes", values.read_flag, "always-yes", ("always_yes", "yes")),
+    # --- shells
+    Key("change_prompt", values.read_flag, "change-prompt", ("changeps1",)),
+    Key("prompt", values.read_raw_text, "prompt", ("env_prompt",)),
+    Key("auto_stack", values.read_depth, "auto-stack", ("auto_stack",)),
     Key("compile_bytecode", values.read_flag, "compile-bytecode", (), "KAA_COMPILE"),
     # --- kernels: the table [kernels]
     Key("kernel_aliases", values.read_named_texts, "kernels.alias"),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kaa.model.errors import RequestError
-
+# This is at the beginning of every command, `kaa activate` among them: neither pathlib nor typing,
+# which together take longer than all questions. Checkers take this name for typing's own.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 FILE = "config.toml"
 VARIABLE = "KAA_CONFIG"
@@ -36,22 +36,29 @@ def find_condarc(environ: Mapping[str, str], prefix: Path | None = None) -> Iter
 
     ``prefix`` is the environment that is worked on; without, it is the active one.
     """
+    for file in _condarc_files(environ, str(prefix) if prefix else environ.get("CONDA_PREFIX")):
+        from pathlib import Path
+
+        yield Path(file)
+
+
+def _condarc_files(environ: Mapping[str, str], prefix: str | None) -> Iterator[str]:
     for folder in _conda_folders(environ):
         yield from _files_in(folder)
     home = _home(environ)
     if home and os.path.isfile(f"{home}/.condarc"):  # noqa: PTH113
-        yield Path(home, ".condarc")
-    active = str(prefix) if prefix else environ.get("CONDA_PREFIX")
-    if active:
-        yield from _files_in(active)
-    explicit = environ.get("CONDARC")
-    if explicit and Path(explicit).expanduser().is_file():
-        yield Path(explicit).expanduser()
+        yield f"{home}/.condarc"
+    if prefix:
+        yield from _files_in(prefix)
+    explicit = os.path.expanduser(environ.get("CONDARC", ""))  # noqa: PTH111
+    if explicit and os.path.isfile(explicit):  # noqa: PTH113
+        yield explicit
 
 
 def has_files(environ: Mapping[str, str]) -> bool:
     """Say whether there is any configuration file. Raises what :func:`find_own` raises."""
-    return any(True for found in (find_own, find_condarc) for _ in found(environ))
+    files = _own_files(environ), _condarc_files(environ, environ.get("CONDA_PREFIX"))
+    return any(True for found in files for _ in found)
 
 
 def _conda_folders(environ: Mapping[str, str]) -> Iterator[str]:
@@ -80,17 +87,17 @@ def _root(environ: Mapping[str, str]) -> str | None:
             return environ[name]
     program = environ.get("CONDA_EXE")
     # <root>/bin/conda, <root>\Scripts\conda.exe
-    return str(Path(program).parent.parent) if program else None
+    return os.path.dirname(os.path.dirname(program)) if program else None  # noqa: PTH120
 
 
 def _home(environ: Mapping[str, str]) -> str | None:
     return environ.get("HOME") or environ.get("USERPROFILE")
 
 
-def _files_in(folder: str) -> Iterator[Path]:
+def _files_in(folder: str) -> Iterator[str]:
     for name in _NAMES:
         if os.path.isfile(f"{folder}/{name}"):  # noqa: PTH113 - never raises, and is fast
-            yield Path(folder, name)
+            yield f"{folder}/{name}"
     below = f"{folder}/condarc.d"
     try:
         names = sorted(os.listdir(below))  # noqa: PTH208 - fails at once where there is none
@@ -98,7 +105,7 @@ def _files_in(folder: str) -> Iterator[Path]:
         return
     for name in names:
         if name in _NAMES or name.endswith(_SUFFIXES):
-            yield Path(below, name)
+            yield f"{below}/{name}"
 
 
 def find_own(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -106,23 +113,34 @@ def find_own(environ: Mapping[str, str]) -> Iterator[Path]:
 
     Raises :class:`~kaa.model.errors.RequestError` if the one that ``KAA_CONFIG`` names is not.
     """
+    for file in _own_files(environ):
+        from pathlib import Path
+
+        yield Path(file)
+
+
+def _own_files(environ: Mapping[str, str]) -> Iterator[str]:
     explicit = environ.get(VARIABLE)
     if explicit:
-        path = Path(explicit).expanduser()
-        if path.is_file():
+        path = os.path.expanduser(explicit)  # noqa: PTH111
+        if os.path.isfile(path):  # noqa: PTH113
             yield path
         elif explicit != os.devnull:
+            from kaa.model.errors import RequestError
+
             raise RequestError(
                 f"there is no configuration file {path}",
                 hint=f"correct {VARIABLE}, or unset it",
             )
     for folder in _own_folders(environ)[1 if explicit else 0 :]:
         if os.path.isfile(f"{folder}/{FILE}"):  # noqa: PTH113 - never raises, and is fast
-            yield Path(folder, FILE)
+            yield f"{folder}/{FILE}"
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
     """Return where the user's own file is, or would be."""
+    from pathlib import Path
+
     explicit = environ.get(VARIABLE)
     return Path(explicit).expanduser() if explicit else Path(_own_folders(environ)[0], FILE)
 

@@ -66,6 +66,18 @@ def read_text(value: Any, place: Place) -> str:
     return place.expanded(value.strip())
 
 
+def read_raw_text(value: Any, place: Place) -> str:
+    """Return a text with the white space that it begins and ends with."""
+    if not isinstance(value, str):
+        raise WrongValueError("a text", '"..."')
+    return value
+
+
+def read_depth(value: Any, place: Place) -> int:
+    """Return a whole number; true and false are 1 and 0, as conda has it."""
+    return int(value) if isinstance(value, bool) else read_count(value, place)
+
+
 def read_texts(value: Any, place: Place) -> tuple[str, ...]:
     """Return a list of texts; entries without a value are left out."""
     error = WrongValueError("a list of texts", '["one", "two"]')

@@ -6,9 +6,10 @@ root, so that it is on one file system.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from kaa.store.root import default_root
 
 WORK = ".work-"
 """How the names of directories begin in which something is being built."""
@@ -82,9 +83,4 @@ class Layout:
 
 def default_layout() -> Layout:
     """Return the layout below ``KAA_ROOT``, or else below the user's data directory."""
-    override = os.environ.get("KAA_ROOT")
-    if override:
-        return Layout(Path(override).expanduser().absolute())
-    import platformdirs
-
-    return Layout(platformdirs.user_data_path("kaa", appauthor=False))
+    return Layout(Path(default_root()))

@@ -1,0 +1,1 @@
+"""Environments in a user's own shell: hooks, activation and back, start files."""
