@@ -147,6 +147,8 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 def system_file(environ: Mapping[str, str]) -> Path:
     """Return where the system's own file is, or would be: the first of its places."""
+    from pathlib import Path
+
     folders = _own_folders(environ)[1:]
     there = (each for each in folders if os.path.isfile(f"{each}/{FILE}"))  # noqa: PTH113
     return Path(next(there, folders[-1]), FILE)
