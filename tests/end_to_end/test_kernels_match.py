@@ -21,10 +21,8 @@ from kernels.conftest import add_ipykernel, make_generation, site_of
 if TYPE_CHECKING:
     from end_to_end.machine import Answer
 
-FORMAT: Any = nbformat  # it has no types
-
-
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="environments are made as on POSIX")
+FORMAT: Any = nbformat  # it has no types
 
 
 def environment(name: str) -> Path:
@@ -32,7 +30,7 @@ def environment(name: str) -> Path:
 
 
 def write_notebook(name: str, kernel: str | None, source: str = "1", **metadata: Any) -> Path:
-    make: Any = FORMAT.v4
+    make = FORMAT.v4
     if kernel is not None:
         metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
     notebook = make.new_notebook(cells=[make.new_code_cell(source)], metadata=metadata)
@@ -133,6 +131,24 @@ def test_it_goes_with_an_environment_of_kaas_own(demo: Answer) -> None:
     assert kernels() == ["conda-env-demo-py", "demo"]
     assert kaa("env", "remove", "-n", "demo", "-y").code == 0
     assert kernels() == []
+
+
+def test_what_is_recorded_is_matched(demo: Answer) -> None:
+    file = write_notebook("report.ipynb", "gone", kaa={"other": 1})
+    before = file.read_bytes()
+    assert kaa("kernels", "record", file, "-n", "demo", "--dry-run").code == 0
+    assert kaa("kernels", "record", file, "-n", "demo").code != 0, "it asks"
+    assert kaa("kernels", "record", file, "gone.ipynb", "-n", "demo", "-y").code == 2
+    assert file.read_bytes() == before
+    answer = kaa("kernels", "record", file, "-n", "demo", "-y", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["requirements"] == ["bear"]
+    content = json.loads(file.read_text())
+    assert content["metadata"].pop("kaa") == {"other": 1, "requirements": ["bear"]}
+    assert content["cells"] == json.loads(before)["cells"]
+    (told,) = kaa("kernels", "match", file, "--json").json["notebooks"]
+    assert told["nearest"]["environment"] == "demo"
+    assert told["nearest"]["because"] == "requirements"
 
 
 def test_bad_input(demo: Answer) -> None:

@@ -27,6 +27,7 @@ kernels = lazy_group(
         "sync": Entry("kaa.cli.kernels:sync_kernels", "Write them where every program looks."),
         "change": Entry("kaa.cli.kernels_change:change", "Name, hide, pin or picture a kernel."),
         "match": Entry("kaa.cli.kernels_match:match", "Find kernels for notebooks from elsewhere."),
+        "record": Entry("kaa.cli.kernels_record:record", "Write into notebooks what they need."),
         "prune": Entry("kaa.cli.kernels_prune:prune", "Remove kernels that cannot start any more."),
     },
     "The kernels of this machine's environments, whoever made them.",
