@@ -13,7 +13,7 @@ import pytest
 
 from environment_layouts import conda_environment, ipykernel, kernelspec, virtual_environment
 from kaa.environments.discovery import discover
-from kaa.environments.finders import Machine
+from kaa.environments.machine import Machine
 from kaa.model.discovered import Discovered, Maker
 from kaa.store.layout import Layout
 
@@ -319,3 +319,31 @@ def test_a_directory_that_is_shut(home: Path, layout: Layout) -> None:
         assert found(home, layout)["shut"].facts.problem == "it cannot be read by this user"
     finally:
         prefix.chmod(0o755)
+
+
+def test_pipenvs_and_virtualenvwrappers_in_one_directory(
+    home: Path, layout: Layout, tmp_path: Path
+) -> None:
+    virtual_environment(tmp_path / "work" / "shop-aB3_dE-9")
+    virtual_environment(tmp_path / "work" / "old")
+    environments = found(home, layout, environ={"WORKON_HOME": str(tmp_path / "work")})
+    assert {label: each.maker for label, each in environments.items()} == {
+        "shop": Maker.PIPENV,
+        "old": Maker.VIRTUALENVWRAPPER,
+    }
+
+
+def test_an_installation_in_an_unusual_place_is_known_by_condas_list(
+    home: Path, layout: Layout, tmp_path: Path
+) -> None:
+    base = conda_environment(tmp_path / "tools" / "py")
+    conda_environment(base / "envs" / "work")
+    (home / ".conda").mkdir(parents=True)
+    (home / ".conda" / "environments.txt").write_text(f"{base}\n{base}/envs/work\n")
+    assert list(found(home, layout)) == ["base", "work"]
+
+
+def test_what_is_active_is_found_wherever_it_is(home: Path, layout: Layout, tmp_path: Path) -> None:
+    prefix = virtual_environment(tmp_path / "projects" / "shop" / ".venv")
+    environments = found(home, layout, environ={"VIRTUAL_ENV": str(prefix)})
+    assert list(environments) == ["shop"]

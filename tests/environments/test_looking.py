@@ -13,8 +13,9 @@ import pytest
 from environment_layouts import virtual_environment
 from kaa.environments import discovery
 from kaa.environments.discovery import discover
-from kaa.environments.finders import Machine, directories_in
+from kaa.environments.finders import directories_in
 from kaa.environments.looking import look_in_time
+from kaa.environments.machine import Machine
 from kaa.store.layout import Layout
 
 if TYPE_CHECKING:

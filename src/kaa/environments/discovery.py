@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaa.environments.facts import marks, read_facts
-from kaa.environments.finders import Machine, Place, directories_in, finders
+from kaa.environments.finders import directories_in, finders
 from kaa.environments.looking import look_in_time
+from kaa.environments.machine import Machine, Place
 from kaa.environments.remembered import Entry, new_entry, read_entries, write_entries
 from kaa.model.discovered import Discovered, Facts, Maker
 
@@ -148,7 +149,7 @@ class _Search:
             yield path + _ALL_IN_IT, lambda: self._in(place, path, depth, order)
         else:
             name = place.name or place.named(path)
-            yield from self._candidate(_Candidate(order, path, place.maker, name))
+            yield from self._candidate(_Candidate(order, path, place.made_by(path), name))
 
     def _in(self, place: Place, path: str, depth: int, order: tuple[int, ...]) -> Iterator[Look]:
         for count, name in enumerate(directories_in(path)):

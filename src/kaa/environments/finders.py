@@ -5,100 +5,37 @@ environment and what is not is found out afterwards (:mod:`kaa.environments.fact
 """
 
 # Paths are plain texts here: there may be thousands of them, and pathlib takes ten times as long.
-# ruff: noqa: PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kaa.environments.machine import Machine, Place
+from kaa.environments.program_settings import (
+    condarc_directories,
+    expanded,
+    is_absolute,
+    lines_of,
+    toml_text,
+)
+from kaa.environments.tool_finders import tool_places, uv_places
 from kaa.model.discovered import Maker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What finders go by: everything about the system that they are told, and may be faked.
-
-    ``system`` is ``linux``, ``darwin`` or ``win32`` as ``sys.platform`` has it; ``directory`` is
-    where the user is working, ``roots`` are directories to look for projects in.
-    """
-
-    home: str
-    environ: Mapping[str, str]
-    system: str
-    directory: str = ""
-    roots: tuple[str, ...] = ()
-
-    @property
-    def windows(self) -> bool:
-        """Whether it is Windows."""
-        return self.system == "win32"
-
-    def variable(self, name: str) -> str | None:
-        """Return a variable that is a path, ``~`` replaced; None where it is not set, or empty."""
-        value = self.environ.get(name)
-        if not value:
-            return None
-        return self.home + value[1:] if value.startswith("~") else value
-
-    def at_home(self, *parts: str) -> str:
-        """Return a path below the home directory."""
-        return os.path.join(self.home, *parts)
-
-    def data(self, name: str) -> str:
-        """Return where programs keep a user's data (the XDG base directories, and their like)."""
-        if self.windows:
-            return os.path.join(self._local(), name)
-        if self.system == "darwin":
-            return self.at_home("Library", "Application Support", name)
-        return os.path.join(self.variable("XDG_DATA_HOME") or self.at_home(".local", "share"), name)
-
-    def unix_data(self, name: str) -> str:
-        """Return the same for programs that do as on Linux on macOS, too."""
-        if self.windows:
-            return os.path.join(self.variable("APPDATA") or self._roaming(), name)
-        return os.path.join(self.variable("XDG_DATA_HOME") or self.at_home(".local", "share"), name)
-
-    def cache(self, name: str) -> str:
-        """Return where programs keep what can be made again."""
-        if self.windows:
-            return os.path.join(self._local(), name)
-        if self.system == "darwin":
-            return self.at_home("Library", "Caches", name)
-        return os.path.join(self.variable("XDG_CACHE_HOME") or self.at_home(".cache"), name)
-
-    def _local(self) -> str:
-        return self.variable("LOCALAPPDATA") or self.at_home("AppData", "Local")
-
-    def _roaming(self) -> str:
-        return self.at_home("AppData", "Roaming")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where environments may be: ``path`` itself, or with ``below`` the directories in it.
-
-    ``name`` is what the environment is called; empty for the last part of its path. ``trusted``
-    says that whatever is in there is of ``maker``; else the environment's own files may know
-    better. ``depth`` is how many levels down environments are.
-    """
-
-    path: str
-    maker: Maker
-    below: bool = False
-    name: str = ""
-    depth: int = 1
-    named: Callable[[str], str] = field(default=os.path.basename)
+    from collections.abc import Callable, Iterable, Iterator
 
 
 Finder = "Callable[[Machine], Iterable[Place]]"
 
-_CONDA_FOLDERS = ("anaconda3", "miniconda3", "miniforge3", "mambaforge", "micromamba", "conda")
+_CONDA_FOLDERS = (
+    *("anaconda3", "miniconda3", "miniforge3", "mambaforge", "micromamba", "conda"),
+    *("anaconda", "miniconda", "miniforge"),
+)
+_CASKS = ("anaconda", "miniconda", "miniforge", "mambaforge")
+"""What Homebrew has of them, in ``Caskroom/<name>/base``."""
 _PROJECT_FOLDERS = (".venv", "venv", "env", ".env")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "Library", "AppData"})
 _DEPTH = 3
@@ -116,8 +53,19 @@ def conda_places(machine: Machine) -> Iterator[Place]:
         for path in (machine.variable(variable) or "").split(";" if machine.windows else ":"):
             if path:
                 yield Place(path, Maker.CONDA, below=True)
-    for path in _lines(machine.at_home(".conda", "environments.txt")):
-        yield Place(path, Maker.CONDA, named=_conda_name)
+    for path in condarc_directories(machine.home, machine.environ):
+        yield Place(path, Maker.CONDA, below=True)
+    listed = [line.strip() for line in lines_of(machine.at_home(".conda", "environments.txt"))]
+    # An installation is on the list as every environment is: those in its own directory tell it.
+    folders = dict.fromkeys(map(os.path.dirname, listed))
+    bases = {os.path.dirname(folder) for folder in folders if os.path.basename(folder) == "envs"}
+    for path in listed:
+        yield Place(path, Maker.CONDA, name="base" if path in bases else "")
+    for base in sorted(bases.difference(listed)):
+        yield Place(base, Maker.CONDA, name="base")
+    active = machine.variable("CONDA_PREFIX")
+    if active:
+        yield Place(active, Maker.CONDA)
 
 
 def _conda_bases(machine: Machine) -> Iterator[str]:
@@ -139,18 +87,18 @@ def _conda_bases(machine: Machine) -> Iterator[str]:
         parents += [
             machine.variable("ProgramData") or "C:\\ProgramData",
             machine.variable("LOCALAPPDATA") or machine.at_home("AppData", "Local"),
+            (machine.variable("SystemDrive") or "C:") + "/",
         ]
     else:
         parents += ["/opt", "/usr/local", machine.at_home("opt"), "/opt/homebrew"]
     for parent in parents:
         for folder in _CONDA_FOLDERS:
             yield os.path.join(parent, folder)
+    if machine.system == "darwin":
+        for room in ("/opt/homebrew/Caskroom", "/usr/local/Caskroom"):
+            for cask in _CASKS:
+                yield os.path.join(room, cask, "base")
     yield machine.unix_data("mamba")  # micromamba's and mamba's, since version 2
-
-
-def _conda_name(path: str) -> str:
-    """Return the name that conda has for a prefix of its list: the base's is its folder's."""
-    return os.path.basename(path)
 
 
 def pixi_places(machine: Machine) -> Iterator[Place]:
@@ -161,9 +109,13 @@ def pixi_places(machine: Machine) -> Iterator[Place]:
     yield Place(
         os.path.join(detached, "envs"), Maker.PIXI, below=True, depth=3, named=_detached_name
     )
-    for file in ("workspaces.toml", "config.toml"):
-        for workspace in _quoted_paths(os.path.join(home, file)):
-            yield from project_places(workspace)
+    for workspace in _quoted_paths(os.path.join(home, "workspaces.toml")):
+        yield from project_places(workspace)
+    for file in (machine.config("pixi"), home):
+        path = toml_text(os.path.join(file, "config.toml"), "", "detached-environments")
+        if path:
+            place = expanded(path, machine.home, machine.environ)
+            yield Place(place, Maker.PIXI, below=True, depth=3, named=_detached_name)
 
 
 def _detached_name(path: str) -> str:
@@ -197,6 +149,16 @@ def working_places(machine: Machine) -> Iterator[Place]:
     while directory and directory not in (machine.home, os.path.dirname(directory)):
         yield from project_places(directory)
         directory = os.path.dirname(directory)
+    for variable in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"):
+        path = machine.variable(variable)
+        if path and is_absolute(path):
+            yield Place(path, Maker.VENV, named=_venv_name)
+
+
+def _venv_name(path: str) -> str:
+    """Return the project's name for what is in a project, else the directory's own."""
+    name = os.path.basename(path)
+    return os.path.basename(os.path.dirname(path)) if name in _PROJECT_FOLDERS else name
 
 
 def _places_below(root: str) -> Iterator[Place]:
@@ -220,71 +182,6 @@ def _projects(root: str) -> Iterator[str]:
             ]
 
 
-def tool_places(machine: Machine) -> Iterator[Place]:
-    """Give the environments of uv, pipx, poetry, pipenv, hatch, pdm and virtualenvwrapper."""
-    uv = machine.variable("UV_TOOL_DIR") or os.path.join(machine.unix_data("uv"), "tools")
-    yield Place(uv, Maker.UV_TOOL, below=True)
-    scripts = machine.variable("UV_CACHE_DIR") or (
-        os.path.join(machine.cache("uv"), "cache")
-        if machine.windows
-        else _unix_cache(machine, "uv")
-    )
-    yield Place(os.path.join(scripts, "environments-v2"), Maker.UV, below=True)
-    pipx = machine.variable("PIPX_HOME")
-    for home in (pipx,) if pipx else (machine.unix_data("pipx"), machine.at_home(".local", "pipx")):
-        yield Place(os.path.join(home, "venvs"), Maker.PIPX, below=True)
-    poetry = machine.variable("POETRY_VIRTUALENVS_PATH")
-    if poetry is None:
-        cache = machine.variable("POETRY_CACHE_DIR") or machine.cache("pypoetry")
-        if machine.windows and not machine.variable("POETRY_CACHE_DIR"):
-            cache = os.path.join(cache, "Cache")
-        poetry = os.path.join(cache, "virtualenvs")
-    yield Place(poetry, Maker.POETRY, below=True, named=_poetry_name)
-    work_on = machine.variable("WORKON_HOME")
-    pipenv = work_on or (
-        machine.at_home(".virtualenvs") if machine.windows else machine.unix_data("virtualenvs")
-    )
-    yield Place(pipenv, Maker.PIPENV, below=True, named=_pipenv_name)
-    for folder in dict.fromkeys(
-        (work_on, machine.at_home(".virtualenvs"), machine.at_home("Envs"))
-    ):
-        if folder:
-            yield Place(folder, Maker.VIRTUALENVWRAPPER, below=True)
-    yield Place(machine.at_home(".venvs"), Maker.VENV, below=True)
-    hatch = machine.variable("HATCH_DATA_DIR") or machine.data("hatch")
-    yield Place(
-        os.path.join(hatch, "env", "virtual"), Maker.HATCH, below=True, depth=3, named=_hatch_name
-    )
-    yield Place(os.path.join(machine.data("pdm"), "venvs"), Maker.PDM, below=True, named=_pdm_name)
-
-
-def _unix_cache(machine: Machine, name: str) -> str:
-    return os.path.join(machine.variable("XDG_CACHE_HOME") or machine.at_home(".cache"), name)
-
-
-def _poetry_name(path: str) -> str:
-    """``project-AbC12_-x-py3.12`` becomes ``project``, and keeps the Python."""
-    found = re.fullmatch(r"(.+)-[\w-]{8}-py(\d+\.\d+)", os.path.basename(path))
-    return found[1] if found else os.path.basename(path)
-
-
-def _pipenv_name(path: str) -> str:
-    found = re.fullmatch(r"(.+)-[\w-]{8}", os.path.basename(path))
-    return found[1] if found else os.path.basename(path)
-
-
-def _pdm_name(path: str) -> str:
-    found = re.fullmatch(r"(.+)-[\w-]{8}-(.+)", os.path.basename(path))
-    return found[1] if found else os.path.basename(path)
-
-
-def _hatch_name(path: str) -> str:
-    """``<project>/<hash>/<environment>``: the default environment is called like the project."""
-    environment = os.path.basename(path)
-    project = os.path.basename(os.path.dirname(os.path.dirname(path)))
-    return project if environment in (project, "default") else f"{project}-{environment}"
-
-
 def interpreter_places(machine: Machine) -> Iterator[Place]:
     """Give pyenv's versions with their virtual environments, and the system's interpreters."""
     pyenv = machine.variable("PYENV_ROOT") or machine.at_home(".pyenv")
@@ -295,10 +192,8 @@ def interpreter_places(machine: Machine) -> Iterator[Place]:
     )
     yield Place(versions, Maker.PYENV, below=True)
     yield Place(versions, Maker.PYENV, below=True, depth=3, named=os.path.basename)
-    managed = machine.variable("UV_PYTHON_INSTALL_DIR") or os.path.join(
-        machine.unix_data("uv"), "python"
-    )
-    yield Place(managed, Maker.UV, below=True)
+    for managed in uv_places(machine, "UV_PYTHON_INSTALL_DIR", "python"):
+        yield Place(managed, Maker.UV, below=True)
     if machine.windows:
         local = machine.variable("LOCALAPPDATA") or machine.at_home("AppData", "Local")
         yield Place(os.path.join(local, "Programs", "Python"), Maker.SYSTEM, below=True)
@@ -349,15 +244,7 @@ def _may_be_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _lines(file: str) -> list[str]:
-    try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-            return [line.strip() for line in stream if line.strip()]
-    except OSError:
-        return []
-
-
 def _quoted_paths(file: str) -> list[str]:
     """Return the absolute paths that stand in quotes in a TOML file, without parsing it."""
-    found = (re.findall(r"""["']((?:/|[A-Za-z]:)[^"']*)["']""", line) for line in _lines(file))
+    found = (re.findall(r"""["']((?:/|[A-Za-z]:)[^"']*)["']""", line) for line in lines_of(file))
     return [os.path.dirname(p) if p.endswith(".toml") else p for paths in found for p in paths]
