@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.export import chosen_format, format_option
 from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     complete_platforms,
@@ -17,6 +19,8 @@ from kaa.cli.options import (
     solve_options,
     verbose_option,
 )
+from kaa.formats.recognition import FileFormat
+from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
     from kaa.cli.invocation import Invocation
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   kaa lock -f environment.yml --platform linux-64 --platform osx-arm64
+  kaa lock -f environment.yml -o conda-lock.yml
   kaa lock -c conda-forge -c pypi python=3.12 pandas "pypi::rich>=13" -o demo.lock
 """
 
@@ -48,6 +53,7 @@ Examples:
     show_default=True,
     help="Where the lock file is written.",
 )
+@format_option
 @solve_options(links=False)
 @file_options()
 @click.argument("specs", metavar="[SPEC...]", nargs=-1)
@@ -61,23 +67,33 @@ def lock(
     file: Path | None,
     platforms: tuple[str, ...],
     output: Path,
+    format_: str | None,
     options: SolveOptions,
     specs: tuple[str, ...],
 ) -> None:
     """Solve for every platform and write what was found into one lock file.
 
     What is locked is every SPEC and what FILE asks for. The platforms are those of --platform, or
-    those that FILE names, or else this machine's. The file is in pixi.lock's format: URLs and
-    hashes of every package, and no credentials.
+    those that FILE names, or else this machine's. The file has URL and hash of every package, and
+    no credentials. Its format is pixi.lock's unless its name or --format says otherwise.
     """
     # Only now, so that a mistake on the command line is told without a wait for imports.
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.lock import LockRequest
 
-    run_cancellable(_lock(LockRequest(specs, file, platforms, options), output, invocation))
+    kind = chosen_format(format_, output, FileFormat.PIXI_LOCK)
+    if not (kind.locked or kind is FileFormat.PYLOCK):
+        raise RequestError(
+            f"{kind.value} is no format of lock files",
+            hint="there are: pixi-lock, conda-lock, explicit, pylock",
+        )
+    request = LockRequest(specs, file, platforms, options)
+    run_cancellable(_lock(request, output, kind, invocation))
 
 
-async def _lock(request: LockRequest, output: Path, invocation: Invocation) -> None:
+async def _lock(
+    request: LockRequest, output: Path, kind: FileFormat, invocation: Invocation
+) -> None:
     from kaa.cli.progress import display
     from kaa.cli.text import printable, write_json, write_line, write_note
     from kaa.settings.directories import this_layout
@@ -86,7 +102,9 @@ async def _lock(request: LockRequest, output: Path, invocation: Invocation) -> N
     with display(invocation) as progress:
         found = await solve_lock(request, this_layout(), progress)
     if not invocation.dry_run:
-        found.write(output)
+        made_of = (request.file.name,) if request.file else ()
+        lost = found.write(output, kind, made_of)
+        found = replace(found, remarks=(*found.remarks, *lost))
     if invocation.json:
         answer = {"success": True, "dry_run": invocation.dry_run, "file": str(output)}
         write_json({**answer, **found.as_dict()})

@@ -25,6 +25,8 @@ OWN = Path("conda-meta", "kaa")
 MANIFEST = OWN / "manifest.json"
 PAST = ".past-"
 """What stands before a number in the name of the directory that a cleared generation leaves."""
+UNSET = "***unset***"
+"""conda's value for a variable that was set once, and is not to be any more."""
 ADOPTING = ".adopting-"
 """What stands before a number in the name of the mark that a directory becomes that generation."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
@@ -158,6 +160,19 @@ def write_variables(generation: Path, variables: dict[str, str]) -> None:
     """Write the variables that activation is to set, where conda keeps them."""
     path = generation / "conda-meta" / "state"
     path.write_text(json.dumps({"version": 1, "env_vars": variables}) + "\n", encoding="utf-8")
+
+
+def read_variables(generation: Path) -> dict[str, str]:
+    """Return the variables that activation sets, as conda keeps them; none where it cannot be read.
+
+    What conda has marked as unset is left out.
+    """
+    try:
+        text = (generation / "conda-meta" / "state").read_text(encoding="utf-8")
+        found = json.loads(text)["env_vars"]
+        return {str(name): str(value) for name, value in found.items() if value != UNSET}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def read_packages(generation: Path) -> list[Package]:

@@ -59,6 +59,7 @@ _KINDS = {
     "extra_index_url": LineKind.EXTRA_INDEX_URL,
     "find_links": LineKind.FIND_LINKS,
 }
+_SHORT = {LineKind.EDITABLE: "-e", LineKind.FILE: "-r", LineKind.CONSTRAINTS: "-c"}
 _FLAGS = ("--no-index", "--pre", "--prefer-binary", "--require-hashes")
 _VALUES = ("--no-binary", "--only-binary", "--trusted-host", "--use-feature")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
@@ -80,6 +81,18 @@ def read_requirements(path: Path) -> tuple[RequirementLine, ...]:
         for number, line in _joined(text.splitlines())
         for said in parse_requirement_line(line, number, path.name)
     )
+
+
+def requirement_text(line: RequirementLine) -> str:
+    """Return a line as a requirements file has it: what was read, in one of its spellings."""
+    match line.kind:
+        case LineKind.REQUIREMENT | LineKind.LOCATION:
+            return " ".join([line.value, *(f"--hash={each}" for each in line.hashes)])
+        case LineKind.OPTION:
+            name, separator, value = line.value.partition("=")
+            return f"{name}={shlex.quote(value)}" if separator else name
+        case _:
+            return f"{_SHORT.get(line.kind, line.kind.value)} {shlex.quote(line.value)}"
 
 
 def parse_requirement_line(text: str, line: int, name: str) -> tuple[RequirementLine, ...]:

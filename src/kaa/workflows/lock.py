@@ -18,6 +18,8 @@ from kaa.formats.lock_file import (
     LockedPlatform,
     write_lock,
 )
+from kaa.formats.locked_text import render_locked
+from kaa.formats.recognition import FileFormat
 from kaa.model.errors import KaaError, RequestError, UnsupportedError
 from kaa.model.options import Dependencies, SolveOptions
 from kaa.model.package import PYPI, channel_url
@@ -30,6 +32,7 @@ from kaa.sources.channels import public_url
 from kaa.sources.identity import known_sha256
 from kaa.sources.target import known_subdir
 from kaa.sources.virtual_packages import assumed, parse_override, virtual_packages
+from kaa.store.disk import replace_file, writing
 from kaa.workflows.from_file import request_from_file
 from kaa.workflows.options import platform_of, question
 from kaa.workflows.supply import open_supply, solve_for
@@ -104,12 +107,27 @@ class Lock:
             "remarks": list(self.remarks),
         }
 
-    def write(self, path: Path) -> None:
-        """Write the lock file, whole or not at all.
+    def write(
+        self,
+        path: Path,
+        format_: FileFormat = FileFormat.PIXI_LOCK,
+        made_of: Sequence[str] = (),
+    ) -> tuple[str, ...]:
+        """Write the lock file, whole or not at all, and return what its format cannot say.
 
         :raises StoreError: it cannot be written.
+        :raises RequestError: the format is for one platform, and these are several.
         """
-        write_lock(path, {DEFAULT: self.environment})
+        if format_ is FileFormat.PIXI_LOCK:
+            write_lock(path, {DEFAULT: self.environment})
+            return ()
+        rendered = render_locked(self.environment, format_, made_of)
+        with writing(path):
+            if path.exists() and not path.is_file():
+                path.write_text(rendered.text, encoding="utf-8")
+            else:
+                replace_file(path.resolve(), rendered.text.encode())
+        return rendered.lost
 
 
 @dataclass(frozen=True, slots=True)
