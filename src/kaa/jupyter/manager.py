@@ -20,7 +20,7 @@ from traitlets import Bool, Dict, List, TraitError, Unicode, validate
 
 from kaa.environments.discovery import discover, this_machine
 from kaa.jupyter.keeping import Keeper, WatchedOptions
-from kaa.kernels.command import kernelspec_content
+from kaa.kernels.command import kernelspec_content, through_this_python
 from kaa.kernels.installed_launcher import install_launcher
 from kaa.kernels.logos import icon_directory
 from kaa.kernels.nearest import installed_in, nearest
@@ -30,6 +30,7 @@ from kaa.kernels.specs import find_kernelspecs
 from kaa.kernels.unchanged import Unchanged
 from kaa.kernels.wanted import Wanted
 from kaa.model.discovered import Maker
+from kaa.model.errors import KaaError
 from kaa.settings.directories import this_layout
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from kaa.kernels.nearest import Nearest
     from kaa.kernels.offers import KernelOptions, Offer
     from kaa.kernels.specs import Kernelspec
+    from kaa.store.layout import Layout
 
 T = TypeVar("T")
 
@@ -109,7 +111,10 @@ class KaaKernelSpecManager(KernelSpecManager):
         self._looking: threading.Thread | None = None
         self._settings = WatchedOptions(self.log)
         self._keeper = Keeper(self._layout, self.log)
-        install_launcher(self._layout)
+        try:
+            install_launcher(self._layout)
+        except KaaError as error:  # the kernels are listed, and Jupyter's own start
+            self.log.warning("kernels of environments cannot start: %s", error)
         if self.kernelspec_path is not None:
             self.conda_only = True  # nb_conda_kernels: what is written there is listed once
             self._look_in_background()
@@ -140,7 +145,7 @@ class KaaKernelSpecManager(KernelSpecManager):
             return self._standing_in(found, kernel_name)
         if place is not None and place.offer is not None:
             return self.kernel_spec_class(
-                resource_dir=place.resources, **_told(spec.to_dict(), place.offer)
+                resource_dir=place.resources, **_told(spec.to_dict(), place.offer, self._layout)
             )
         return spec
 
@@ -178,11 +183,11 @@ class KaaKernelSpecManager(KernelSpecManager):
             assert offer is not None
             made = self._contents.get(offer.id)
             known = made is not None and made[0] is offer
-            content = made[1] if made and known else kernelspec_content(offer, self._layout)
+            content = made[1] if made and known else self._content(offer)
             return {**usual, **content, "metadata": {**content["metadata"]}}
         file = f"{directory}{os.sep}kernel.json"
         said = self._on_disk.read(file, partial(self._read, name, directory))
-        return said if said is None or offer is None else _told(said, offer)
+        return said if said is None or offer is None else _told(said, offer, self._layout)
 
     def _read(self, name: str, directory: str) -> dict[str, Any] | None:
         try:
@@ -239,9 +244,13 @@ class KaaKernelSpecManager(KernelSpecManager):
         return {name: what for name, what in found.items() if name in self.allowed_kernelspecs}
 
     def _spec(self, offer: Offer) -> KernelSpec:
-        content = kernelspec_content(offer, self._layout)
+        content = self._content(offer)
         resources = self._icon(offer) or self._directory(offer)
         return self.kernel_spec_class(resource_dir=resources, **content)
+
+    def _content(self, offer: Offer) -> dict[str, Any]:
+        content = kernelspec_content(offer, self._layout)
+        return {**content, "argv": through_this_python(content["argv"], offer, self._layout)}
 
     def _icon(self, offer: Offer) -> str | None:
         return icon_directory(offer.icon, self._layout) if offer.icon else None
@@ -278,7 +287,7 @@ class KaaKernelSpecManager(KernelSpecManager):
             if seen == self._seen:
                 return
             offered = all_offers(found.environments, options, sys.prefix)
-            contents = [kernelspec_content(offer, self._layout) for offer in offered]
+            contents = [self._content(offer) for offer in offered]
             pairs = zip(offered, contents, strict=True)
             self._contents = {offer.id: (offer, content) for offer, content in pairs}
             self._offers, self._seen = offered, seen
@@ -333,7 +342,8 @@ def _kernel(offer: Offer) -> str:
     return "python3" if offer.native else offer.kernel_name
 
 
-def _told(said: dict[str, Any], offer: Offer) -> dict[str, Any]:
+def _told(said: dict[str, Any], offer: Offer, layout: Layout) -> dict[str, Any]:
     """Return what a kernelspec on disk says, with the name and metadata that it has here."""
     metadata = {**said["metadata"], **offer.metadata}
-    return {**said, "display_name": offer.display_name, "metadata": metadata}
+    argv = through_this_python(said["argv"], offer, layout)
+    return {**said, "argv": argv, "display_name": offer.display_name, "metadata": metadata}

@@ -37,10 +37,25 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
         return [sys.executable, "-m", "kaa.jupyter.fallback", *told, "-f", "{connection_file}"]
     options += ["--fallback", sys.executable]
     if not own and facts.python is not None:
-        options += ["--minor", ".".join(facts.python.split(".")[:2])]
+        options += ["--minor", str(facts.minor)]
     if kernel is None or offer.native:
         return [*start, *options, "--", "-f", "{connection_file}"]
     return [*start, *options, "--run", "kernel", "--", *kernel.argv]
+
+
+def through_this_python(argv: list[str], offer: Offer, layout: Layout) -> list[str]:
+    """Return a command of kaa's in which the launcher runs in the Python that runs this.
+
+    A server keeps the command of a kernel that it has started: this one still says in the notebook
+    what is wrong when the environment is gone at a restart. Other commands are left as they are.
+    """
+    minor = offer.environment.facts.minor
+    if argv[1:4] != ["-I", "-S", str(layout.launcher)] or minor is None:
+        return argv
+    own = argv[4 : argv.index("--")]
+    more = [] if "--minor" in own else ["--minor", minor]
+    more += [] if "--fallback" in own else ["--fallback", sys.executable]
+    return [sys.executable, *argv[1:4], *more, *argv[4:]]
 
 
 def kernelspec_content(offer: Offer, layout: Layout) -> dict[str, Any]:

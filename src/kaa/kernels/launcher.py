@@ -10,7 +10,7 @@ hold here too: standard library, Python 3.7, cheap imports, and each import of k
 """
 
 # Importing pathlib would double the time that this takes.
-# ruff: noqa: PTH100, PTH110, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH112, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -93,6 +93,8 @@ def main(argv: list[str]) -> int:
         prefix, generation, os.environ, cache=os.path.join(root, "cache", ACTIVATION)
     )
     try:
+        if not os.path.isdir(generation):
+            raise LookupError("the environment is gone")
         if "--run" in options:
             command = _inside(rest, prefix, generation, environ)
         else:
