@@ -159,8 +159,6 @@ from kaa.jupyter.__main__ import main
 sys.argv[1:] = ["list", "--json"]
 main()
 """
-    "from kaa.jupyter.__main__ import main; import sys; sys.argv = ['x', 'list', '--json']; main()"
-)
 
 
 def test_many_processes_list_at_once(home: Path) -> None:
