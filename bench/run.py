@@ -17,6 +17,7 @@ import command_rows
 import creation_rows
 import explanation_rows
 import index_rows
+import kernel_rows
 import solve_rows
 from contest import AbsentError, BenchError
 from machine import describe_machine
@@ -35,6 +36,7 @@ GROUPS = (
     *solve_rows.GROUPS,
     *index_rows.GROUPS,
     *explanation_rows.GROUPS,
+    *kernel_rows.GROUPS,
 )
 
 
