@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from end_to_end.machine import home, kaa, root
+from environment_layouts import virtual_environment
 from wheels import build_wheel
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from local_index import LocalIndex
 
 pytestmark = pytest.mark.skipif(shutil.which("du") is None, reason="there is no du")
+
+
+@pytest.fixture(autouse=True)
+def no_interpreters_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "none"))
 
 
 def du(*tops: Path) -> int:
@@ -130,11 +137,25 @@ def test_environments_of_other_programs(demo: Answer, tmp_path: Path) -> None:
     assert (zoo["kind"], zoo["path"]) == ("foreign environment", str(conda / "envs" / "zoo"))
     assert zoo["size"] == du(conda / "envs" / "zoo")
     assert zoo["shared"]["packages"] == du(cached)
+    assert zoo["made_by"] == "conda"
     # conda's own prefix has its environments and its packages in it, which are not its own files.
     base = use_of(answer, "miniforge3")
     assert base["shared"]["environments"] == base["shared"]["packages"] == 0
     assert base["size"] < 60_000
     assert kaa("du", "-p", conda / "envs" / "zoo").code == 0
+
+
+def test_environments_that_are_on_no_list(demo: Answer, tmp_path: Path) -> None:
+    shop = virtual_environment(home() / ".virtualenvs" / "shop")
+    (shop / "data").write_bytes(os.urandom(40_000))
+    answer = everything()
+    check(answer)
+    use = use_of(answer, "shop")
+    assert (use["kind"], use["made_by"]) == ("foreign environment", "virtualenvwrapper")
+    assert use["size"] == du(shop)
+    assert answer["total"] == du(root(), shop)
+    assert "shop (virtualenvwrapper)" in kaa("du").out
+    assert use_of(answer, "demo")["made_by"] is None
 
 
 def test_one_environment_and_its_generations(two: None) -> None:

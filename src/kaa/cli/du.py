@@ -44,8 +44,8 @@ def du(invocation: Invocation, name: str | None, prefix: Path | None) -> None:
     Files that are in several places at once (hard links) count once. `Frees` is what would be
     freed if the environment went, with all its generations; the rest of its size is shared: with
     a package cache, or else with other environments, or with what kaa does not know.
-    Environments and caches of conda and mamba that are on conda's list are looked at, too. With
-    -n or -p: the generations of one environment.
+    Environments of other programs (`kaa kernels list` shows whose) and caches of conda and mamba
+    are looked at, too. With -n or -p: the generations of one environment.
     """
     from kaa.cli.progress import display
     from kaa.settings.directories import this_layout
@@ -137,7 +137,7 @@ def _name(use: Use) -> str:
     what = {
         Holder.OVERLAY: " (kernel overlay)",
         Holder.ORPHAN: " (its link is gone)",
-        Holder.FOREIGN_ENVIRONMENT: " (another program's)",
+        Holder.FOREIGN_ENVIRONMENT: f" ({use.maker or 'another program'})",
     }
     return use.name + what.get(use.holder, "")
 

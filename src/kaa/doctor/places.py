@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.prefix import GENERATIONS, Prefix
 from kaa.environments.registry import find_prefixes, listed_prefixes
+from kaa.model.discovered import Maker
 from kaa.model.disk_use import Holder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from kaa.model.discovered import Discovered
     from kaa.store.layout import Layout
 
 _CONDA_CACHE = "urls.txt"
@@ -26,7 +28,8 @@ class Place:
     """Something that takes space: ``path`` as people know it, and the directories that make it up.
 
     ``tops`` are absolute, without links; ``generations`` are those of them that are generations,
-    by their numbers, of which ``current`` is the one in use.
+    by their numbers, of which ``current`` is the one in use. ``maker`` is the program that made it,
+    where that is another one and known.
     """
 
     holder: Holder
@@ -35,6 +38,7 @@ class Place:
     tops: tuple[str, ...]
     generations: tuple[tuple[int, str], ...] = ()
     current: int | None = None
+    maker: str | None = None
 
 
 def find_places(layout: Layout, *more: Path) -> list[Place]:
@@ -42,7 +46,7 @@ def find_places(layout: Layout, *more: Path) -> list[Place]:
     own = [_own(prefix, Holder.ENVIRONMENT) for prefix in find_prefixes(layout)]
     own += [_own(prefix, Holder.OVERLAY) for prefix in _overlays(layout)]
     own += [_own(prefix, Holder.ORPHAN) for prefix in find_orphans(layout)]
-    foreign = list(_foreign([*listed_prefixes(), *more]))
+    foreign = list(_foreign(_discovered(layout), [*listed_prefixes(), *more]))
     places = [
         *own,
         Place(Holder.PACKAGES, "package cache", layout.packages, (_real(layout.packages),)),
@@ -119,10 +123,27 @@ def _caches(layout: Layout) -> Iterator[Place]:
             yield Place(Holder.CACHE, name, path, (_real(path),))
 
 
-def _foreign(prefixes: Iterable[Path]) -> Iterator[Place]:
+def _discovered(layout: Layout) -> dict[str, Discovered]:
+    """Return the environments of other programs, by prefix; the system's own are no matter."""
+    from kaa.environments.discovery import discover, this_machine
+    from kaa.kernels.options import configured_options
+
+    found = discover(layout, this_machine(configured_options().roots)).environments
+    without = (Maker.KAA, Maker.SYSTEM)
+    return {each.prefix: each for each in found if each.maker not in without}
+
+
+def _foreign(discovered: Mapping[str, Discovered], prefixes: Iterable[Path]) -> Iterator[Place]:
     for path in prefixes:
         if os.path.isdir(path):  # noqa: PTH112 - a line may be no path at all
-            yield Place(Holder.FOREIGN_ENVIRONMENT, path.name, path, (_real(path),))
+            yield _foreign_place(path, path.name, discovered.get(str(path)))
+    for prefix, environment in discovered.items():
+        yield _foreign_place(Path(prefix), environment.label, environment)
+
+
+def _foreign_place(path: Path, name: str, environment: Discovered | None) -> Place:
+    maker = environment.maker.value if environment is not None else None
+    return Place(Holder.FOREIGN_ENVIRONMENT, name, path, (_real(path),), maker=maker)
 
 
 def _foreign_packages(prefixes: Iterable[Path]) -> Iterator[Place]:
@@ -147,9 +168,7 @@ def _without_repetition(places: list[Place]) -> list[Place]:
         if tops:
             seen.update(tops)
             generations = tuple(each for each in place.generations if each[1] in tops)
-            kept.append(
-                Place(place.holder, place.name, place.path, tops, generations, place.current)
-            )
+            kept.append(replace(place, tops=tops, generations=generations))
     return kept
 
 

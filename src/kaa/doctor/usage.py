@@ -115,6 +115,7 @@ def _use(index: int, place: Place, count: _Count) -> Use:
             GenerationUse(number, number == place.current, _space(trees, own, count))
             for number, trees in generations.items()
         ),
+        place.maker,
     )
 
 

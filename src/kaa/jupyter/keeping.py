@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from kaa.kernels.options import configured_options
 from kaa.kernels.specs import find_kernelspecs
 from kaa.model.discovered import Maker
 from kaa.model.errors import KaaError
+from kaa.settings.search import find_own
 from kaa.store.locks import locked
 
 if TYPE_CHECKING:
@@ -30,11 +32,15 @@ class WatchedOptions:
         self._log = log
         self._last = KernelOptions()
         self._complaint: str | None = None
+        self._signature: object = None
 
     def current(self) -> KernelOptions:
         """Return the settings; what is wrong with them is said once. Raises nothing."""
         try:
-            self._last = configured_options()
+            signature = _signature()
+            if signature != self._signature:
+                self._last = configured_options()
+                self._signature = signature
             self._complaint = None
         except KaaError as error:
             if str(error) != self._complaint:
@@ -132,6 +138,18 @@ class Keeper:
         if reason not in self._said:
             self._said.add(reason)
             self._log.warning("%s", message)
+
+
+def _signature() -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes when one of the files does, or when there is another one."""
+    found = []
+    for path in find_own(os.environ):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # gone just now
+        found.append((str(path), status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def _stays(prefix: str, silent: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ can therefore write at once, and a kernel that starts meanwhile finds one versio
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import time
@@ -36,6 +37,7 @@ _FORGOTTEN = 30 * 24 * 3600
 """Seconds after which another version's files go; a kernel may have begun to start from them."""
 
 
+@functools.cache  # a hundred kernelspecs may be written by one process
 def launcher_text() -> str:
     """Return the launcher as one file: the modules it is made of, the lowest first.
 

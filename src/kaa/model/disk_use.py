@@ -89,7 +89,8 @@ class GenerationUse:
 class Use:
     """What an environment with all its generations, or another directory, takes.
 
-    ``old`` is what would be freed if all generations but the current one went.
+    ``old`` is what would be freed if all generations but the current one went. ``maker`` is the
+    program that made it, where that is another one and known.
     """
 
     holder: Holder
@@ -98,6 +99,7 @@ class Use:
     space: Space
     old: int = 0
     generations: tuple[GenerationUse, ...] = field(default=())
+    maker: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -105,6 +107,7 @@ class Use:
             "kind": self.holder.value,
             "name": self.name,
             "path": str(self.path),
+            "made_by": self.maker,
             **self.space.as_dict(),
             "old_generations": self.old,
             "generations": [each.as_dict() for each in self.generations],
