@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from contest import Samples, compete
+from contest import AbsentError, Samples, compete
 from table import Group, Row, Unit
 
 if TYPE_CHECKING:
@@ -46,8 +46,35 @@ def _group(name: str, arguments: tuple[str, ...], against: str, limit: float) ->
     return Group(name, "start", (row,), _measure(arguments, other))
 
 
+def _hook(shell: str, *options: str) -> Group:
+    def measure(place: Workplace, repetitions: int) -> dict[str, Samples]:
+        if shutil.which(shell) is None:
+            raise AbsentError(f"{shell} is not installed")
+        hook = place.root / f"hook.{shell}"
+        hook.write_text(place.kaa_command(_ROOT, "hook", shell).run(), encoding="utf-8")
+        return compete(
+            {
+                "kaa": lambda _: [place.plain(shell, *options, "-c", f". {hook}")],
+                "other": lambda _: [place.plain(shell, *options, "-c", ":")],
+            },
+            repetitions * SHORT,
+        )
+
+    row = Row(f"hook-{shell}", f"start {shell} with the hook", shell, 0.005, Unit.EXCESS)
+    return Group(row.name, "shell", (row,), measure)
+
+
+_ACTIVATE = Row("activate", "kaa activate demo", "python -c pass", 0.060, Unit.TIME)
 GROUPS = (
     _group("run", ("run", "-n", _DEMO, "true"), "true", 0.070),
     _group("help", ("--help",), "python -c pass", 0.100),
     _group("list", ("env", "list"), "python -c pass", 0.100),
+    Group(
+        "activate",
+        "shell",
+        (_ACTIVATE,),
+        _measure(("activate", "--shell", "bash", _DEMO), _PYTHON),
+    ),
+    _hook("bash", "--norc", "--noprofile"),
+    _hook("zsh", "-f"),
 )
