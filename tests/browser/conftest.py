@@ -110,7 +110,12 @@ def _serving(home: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            # A server that is stopped in the middle of an answer waits for AnyIO's thread for ever.
+            process.kill()
+            process.wait(30)
 
 
 def _url(runtime: Path) -> str | None:
