@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +68,7 @@ def test_jupyter_reads_the_kernelspec(layout: Layout) -> None:
     assert read.argv == [
         *(str(prefix / "bin" / "python"), "-I", "-S", str(layout.launcher)),
         *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
-        *("--", "-f", "{connection_file}"),
+        *("--fallback", sys.executable, "--", "-f", "{connection_file}"),
     ]
     assert read.display_name == spec.display_name == f"Python {MINOR} (demo)"
     assert (read.language, read.interrupt_mode) == ("python", "signal")

@@ -27,6 +27,8 @@ ACTIVATION = "activation"
 """Where it is remembered what activation scripts set, below the layout's ``metadata``."""
 MISLEADING = ("PYTHONHOME", "__PYVENV_LAUNCHER__")
 """Variables that would have an environment's Python look for its library elsewhere."""
+PREFIX_VARIABLE = "KAA_TYPED_PREFIX"
+"""Names the environment of a notebook, for the one command that was typed in there."""
 _UNSET = "***unset***"
 """What ``conda env config vars unset`` writes into the state file instead of a value."""
 

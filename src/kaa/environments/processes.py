@@ -16,6 +16,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kaa.environments.activation import PREFIX_VARIABLE
 from kaa.environments.running import own_line, running
 from kaa.model.process import Process, ProcessKind
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kaa.environments.prefix import Prefix
-    from kaa.environments.running import Facts
+from kaa.environments.running import Facts
 
 _ACTIVE = ("CONDA_PREFIX", "VIRTUAL_ENV")
 """The variables by which a shell knows which environment is active in it."""
@@ -32,6 +33,7 @@ _SHELLS = re.compile(
 )
 _CONNECTION_FILE = re.compile(r"(?:.*[/\\=])?kernel-[^/\\]*\.json")
 """How servers call the files that tell kernels where to listen; others have other names."""
+_KERNELS = re.compile(r"ipykernel|kaa_notebook")
 _TELLING = r"[\w.-]*(?:pass|token|secret|key|credential|auth)[\w.-]*"
 _SECRET_VALUE = re.compile(rf"({_TELLING}=)[^\s&]+", re.IGNORECASE)
 _SECRET_OPTION = re.compile(rf"-{{1,2}}{_TELLING}", re.IGNORECASE)
@@ -44,14 +46,16 @@ def users_of(prefix: Prefix, *, thorough: bool = False, own: bool = False) -> tu
 
     ``thorough`` looks at the files that each process has open or mapped, too, which takes ten
     times as long. This process and those that it was started by are left out unless ``own``, but
-    for a kernel, in which somebody has typed the command. What the system keeps secret of other
-    users' processes counts as nothing.
+    for a kernel, in which somebody has typed the command (and that does not say itself what a
+    change means to it, as kernels do that set :data:`PREFIX_VARIABLE`). What the system keeps
+    secret of other users' processes counts as nothing.
     """
     line = frozenset() if own else own_line()
+    typed = PREFIX_VARIABLE in os.environ
     found = (
         each
         for each in users_among(prefix, running(), thorough=thorough)
-        if each.pid not in line or each.kind is ProcessKind.KERNEL
+        if each.pid not in line or (each.kind is ProcessKind.KERNEL and not typed)
     )
     return tuple(sorted(found, key=lambda each: each.pid))
 
@@ -152,7 +156,7 @@ def _is_kernel(arguments: Sequence[str]) -> bool:
     pairs = list(itertools.pairwise(arguments))
     told = any(option == "-f" and value.endswith(".json") for option, value in pairs)
     named = any(option == "-m" and value.startswith("ipykernel") for option, value in pairs)
-    return named or (told and any("ipykernel" in word for word in arguments[1:]))
+    return named or (told and any(_KERNELS.search(word) is not None for word in arguments[1:]))
 
 
 def _base_name(path: str) -> str:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaa.kernels.shims import write_shims
 from kaa.kernels.writing import write_text
 
 if TYPE_CHECKING:
@@ -39,18 +40,20 @@ _FORGOTTEN = 30 * 24 * 3600
 
 @functools.cache  # a hundred kernelspecs may be written by one process
 def launcher_text() -> str:
-    """Return the launcher as one file: the modules it is made of, the lowest first.
-
-    Their imports of each other are left out, since what they name stands above them.
-    """
+    """Return the launcher as one file."""
     from kaa.environments import activation, activation_scripts
     from kaa.kernels import launcher
 
-    parts = ["# Written by kaa; starts the kernels of its environments.", _FUTURE]
-    for module in (activation_scripts, activation, launcher):
-        source = _source(module).replace(f"{_FUTURE}\n", "")
-        parts.append(_MAIN.sub("", _OWN_IMPORT.sub("", source)))
-    return "\n".join(parts)
+    return _joined("starts the kernels", activation_scripts, activation, launcher)
+
+
+@functools.cache
+def notebook_text() -> str:
+    """Return what runs inside kernels as one file."""
+    from kaa.environments import activation, activation_scripts
+    from kaa.kernels import imported, notebook
+
+    return _joined("is in the kernels", activation_scripts, activation, imported, notebook)
 
 
 def install_launcher(layout: Layout) -> Path:
@@ -59,7 +62,7 @@ def install_launcher(layout: Layout) -> Path:
     Returns its path. Each file is replaced in one step, what is imported first: a kernel that
     starts meanwhile finds the old or the new one. Raises KernelError when one cannot be written.
     """
-    modules = {"kaa_launcher.py": launcher_text(), "kaa_notebook.py": _notebook_text()}
+    modules = {"kaa_launcher.py": launcher_text(), "kaa_notebook.py": notebook_text()}
     version = hashlib.sha256("\0".join(modules.values()).encode()).hexdigest()[:16]
     folder = layout.startup / version
     stub = _STUB.format(room=layout.startup.name, version=version)
@@ -71,17 +74,20 @@ def install_launcher(layout: Layout) -> Path:
     if changed:
         write_text(layout.launcher, stub)
         _forget_others(folder)
+    write_shims(layout.shims)
     return layout.launcher
 
 
-def _notebook_text() -> str:
-    from kaa.kernels import notebook
+def _joined(purpose: str, *modules: ModuleType) -> str:
+    """Return modules as one, the lowest first.
 
-    return _source(notebook)
-
-
-def _source(module: ModuleType) -> str:
-    return Path(str(module.__file__)).read_text(encoding="utf-8")
+    Their imports of each other are left out, since what they name stands above them.
+    """
+    parts = [f"# Written by kaa; {purpose} of its environments.", _FUTURE]
+    for module in modules:
+        text = Path(str(module.__file__)).read_text(encoding="utf-8")
+        parts.append(_MAIN.sub("", _OWN_IMPORT.sub("", text.replace(f"{_FUTURE}\n", ""))))
+    return "\n".join(parts)
 
 
 def _differs(file: Path, text: str) -> bool:

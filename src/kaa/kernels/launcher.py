@@ -3,10 +3,11 @@
 Called as ``<prefix>/bin/python -I -S launcher.py --prefix <prefix> --overlays <directory> --
 <the kernel's arguments>``. With ``--run kernel`` what follows is a whole command; ``--minor`` says
 which Python the environment has, where this one is another; ``--fallback`` is a Python with kaa in
-it, to show why a kernel cannot start. kaa writes this module and those of
-:mod:`kaa.environments` that it imports into one file outside of its own installation, and
-:mod:`kaa.kernels.notebook` beside it (:mod:`kaa.kernels.installed_launcher`). So the rules there
-hold here too: standard library, Python 3.7, cheap imports, and each import of kaa's own in a line.
+it, to show why a kernel cannot start, and to do what is typed in a notebook about packages. kaa
+writes this module and those of :mod:`kaa.environments` that it imports into one file outside of its
+own installation, and :mod:`kaa.kernels.notebook` beside it (:mod:`kaa.kernels.installed_launcher`).
+So the rules there hold here too: standard library, Python 3.7, cheap imports, and each import of
+kaa's own in a line.
 """
 
 # Importing pathlib would double the time that this takes.
@@ -37,7 +38,7 @@ import sys; from os import fsdecode
 sys.path.insert(0, fsdecode({folder}))
 from kaa_notebook import start
 del sys.path[0]
-start(fsdecode({prefix}), fsdecode({site}), {lent})
+start(*map(fsdecode, {paths}), lent={lent})
 """
 
 
@@ -58,12 +59,15 @@ def has_ipykernel(directory: str) -> bool:
     return os.path.exists(os.path.join(directory, "ipykernel_launcher.py"))
 
 
-def kernel_command(prefix: str, generation: str, overlays: str, minor: str) -> list[str]:
+def kernel_command(
+    prefix: str, generation: str, overlays: str, minor: str, kaa: str = ""
+) -> list[str]:
     """Return the command that starts the kernel, to be followed by the kernel's arguments.
 
-    Raises LookupError, with a message for the user, when there is no ipykernel to start.
+    ``kaa`` is a Python with kaa in it, for what is typed in a notebook about packages. Raises
+    LookupError, with a message for the user, when there is no ipykernel to start.
     """
-    site = site_packages(generation, minor)
+    own = site = site_packages(generation, minor)
     lent = not has_ipykernel(site)
     if lent:
         link = overlay_prefix(overlays, minor)
@@ -73,11 +77,10 @@ def kernel_command(prefix: str, generation: str, overlays: str, minor: str) -> l
                 "the environment has no ipykernel, and there is no kernel overlay "
                 f"for Python {minor} at {link}; install ipykernel into the environment"
             )
+    folder = os.path.dirname(os.path.abspath(__file__))
+    paths = (prefix, generation, own, site, kaa, folder)
     code = _START.format(
-        folder=os.fsencode(os.path.dirname(os.path.abspath(__file__))),
-        prefix=os.fsencode(prefix),
-        site=os.fsencode(site),
-        lent=lent,
+        folder=os.fsencode(folder), paths=[os.fsencode(path) for path in paths], lent=lent
     )
     return [interpreter(generation), "-c", code]
 
@@ -99,7 +102,9 @@ def main(argv: list[str]) -> int:
             command = _inside(rest, prefix, generation, environ)
         else:
             minor = options.get("--minor") or _own_minor()
-            command = kernel_command(prefix, generation, options["--overlays"], minor) + rest
+            kaa = options.get("--fallback", "")
+            start = kernel_command(prefix, generation, options["--overlays"], minor, kaa)
+            command = start + rest
         return become(command, environ)
     except (LookupError, OSError) as error:
         sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -261,11 +262,11 @@ def _content(
     content = kernelspec_content(offer, layout)
     content["metadata"]["kaa"]["version"] = __version__
     if offer.native and minor is not None:
-        # Nothing else than what its own launcher needs: it works without kaa.
+        # What its own launcher needs: it works without kaa, but for what is typed in the notebook.
         content["argv"] = [
             *(interpreter(prefix), "-I", "-S", str(launcher)),
             *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
-            *("--", "-f", "{connection_file}"),
+            *("--fallback", sys.executable, "--", "-f", "{connection_file}"),
         ]
         content["metadata"].update(_encryption(_packages_of_kernel(generation, minor, layout)))
     return content

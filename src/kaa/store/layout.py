@@ -70,6 +70,11 @@ class Layout:
         return self.root / "startup"
 
     @property
+    def shims(self) -> Path:
+        """Programs named ``pip``, ``conda`` and so on, which notebooks find first on PATH."""
+        return self.root / "shims"
+
+    @property
     def locks(self) -> Path:
         """Lock files."""
         return self.root / "locks"
