@@ -43,6 +43,9 @@ Examples:
 @click.option("--size", is_flag=True, help="With the size of each archive, the largest last.")
 @click.option("--show-channel-urls", "urls", is_flag=True, help="With where each is from.")
 @click.option("-c", "--canonical", is_flag=True, help="Print name-version-build only.")
+@click.option("--explicit", is_flag=True, help="Print URLs, each with its hash (@EXPLICIT).")
+@click.option("--md5", "--sha256", "hashes", is_flag=True, hidden=True)
+@click.option("-e", "--export", "as_specs", is_flag=True, help="Print name=version=build only.")
 @click.option(
     "-r", "--revisions", is_flag=True, help="List what the environment was, as history does."
 )
@@ -62,6 +65,9 @@ def list_packages(
     size: bool,
     urls: bool,
     canonical: bool,
+    explicit: bool,
+    hashes: bool,
+    as_specs: bool,
     revisions: bool,
 ) -> None:
     """List the packages of an environment, in order of name; * marks what was asked for.
@@ -72,6 +78,11 @@ def list_packages(
         from kaa.cli.history import history
 
         context.invoke(history, name=name, prefix=prefix)
+        return
+    if explicit:
+        from kaa.cli.export import export
+
+        context.invoke(export, name=name, prefix=prefix, format_="explicit")
         return
     name, prefix = one_of_or_active(name, prefix)
 
@@ -86,9 +97,11 @@ def list_packages(
         packages.reverse()
     if invocation.json:
         write_json([package.as_conda_dict() for package in packages])
-    elif canonical:
+    elif canonical or as_specs:
         for package in packages:
-            write_line(printable(str(package.as_conda_dict()["dist_name"])))
+            fields = package.as_conda_dict()
+            spec = "{name}={version}={build_string}" if as_specs else "{dist_name}"
+            write_line(printable(spec.format(**fields)))
     elif size:
         _write_sizes(packages)
     else:

@@ -73,11 +73,16 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
 def write_plan_answer(
     plan: Plan, environment: EnvironmentInfo | None, invocation: Invocation
 ) -> None:
-    """Write the JSON object that says what was planned, and what the environment is by now."""
+    """Write the JSON object that says what was planned, and what the environment is by now.
+
+    What conda has of it is called as conda calls it (``actions``, ``prefix``, ``dry_run``).
+    """
     write_json(
         {
             "success": True,
             "dry_run": invocation.dry_run,
+            "prefix": str(plan.prefix),
+            "actions": plan.as_conda_dict(),
             "plan": plan.as_dict(),
             "environment": environment.as_dict() if environment else None,
         }

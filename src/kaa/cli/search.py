@@ -105,11 +105,12 @@ def run_search(
         most: int | None = _PACKAGES
     else:
         most = limit or None
-    request = SearchRequest(spec, options, details=info, limit=most)
+    # Programs get the records, too: conda's own `search --json` has nothing else.
+    request = SearchRequest(spec, options, details=info, records=invocation.json, limit=most)
     with display(invocation) as progress:
         found = run_cancellable(find(request, this_layout(), progress))
     if invocation.json:
-        write_json({"success": True, **_limited(found, limit)})
+        write_json({"success": True, **_limited(found, limit, info=info), **found.as_conda_dict()})
         return
     if info:
         _write_details(found, 1 if limit is None else limit, urls=invocation.verbosity > 0)
@@ -121,8 +122,11 @@ def run_search(
         write_note(f"note: {printable(note)}")
 
 
-def _limited(found: Found, limit: int | None) -> dict[str, Any]:
+def _limited(found: Found, limit: int | None, *, info: bool) -> dict[str, Any]:
     answer = found.as_dict()
+    for package in answer["packages"] if not info else ():
+        for version in package["versions"]:
+            version.pop("records", None)
     if limit and found.total == 1:
         for package in answer["packages"]:
             package["versions"] = package["versions"][:limit]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.environment import EnvironmentInfo, Manifest
-from kaa.model.package import HOST, PYPI, Package, source_of_channel
+from kaa.model.package import HOST, PYPI, Package, channel_of, source_of_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,7 +262,7 @@ def package_of_record(record: dict[str, Any]) -> Package:
         size=record.get("size"),
         requested=bool(record.get("requested_specs")),
         build_number=record.get("build_number") or 0,
-        channel=url.rpartition("/")[0].removesuffix(f"/{subdir}") if subdir else "",
+        channel=channel_of(url, subdir),
         subdir=subdir,
         md5=record.get("md5"),
     )

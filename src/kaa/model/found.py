@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kaa.model.source import Kind
+
 if TYPE_CHECKING:
-    from kaa.model.source import Kind, Priority
+    from kaa.model.source import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +103,13 @@ class Found:
             "packages": [package.as_dict() for package in self.packages],
             "notes": list(self.notes),
         }
+
+    def as_conda_dict(self) -> dict[str, Any]:
+        """Return the records by name, oldest first, as ``conda search --json`` prints them."""
+        records: dict[str, Any] = {}
+        for package in self.packages:
+            if package.kind is Kind.CONDA:
+                told = records.setdefault(package.own_name, [])
+                for version in reversed(package.versions):
+                    told += version.records
+        return {name: told for name, told in records.items() if told}

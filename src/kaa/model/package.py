@@ -40,6 +40,11 @@ def source_of_channel(channel: str) -> str:
     return parts[-1] if parts else channel
 
 
+def channel_of(url: str, subdir: str) -> str:
+    """Return the channel that an archive at ``url`` is in; empty without ``subdir``."""
+    return url.rpartition("/")[0].removesuffix(f"/{subdir}") if subdir else ""
+
+
 def project_name(name: str) -> str:
     """Return the normal form of a project's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -138,3 +138,16 @@ class Plan:
             "processes": [each.as_dict() for each in self.processes],
             "kernel_overlay": self.overlay,
         }
+
+    def as_conda_dict(self) -> dict[str, Any]:
+        """Return the fields that conda prints of what it is going to do (``actions``)."""
+        linked = [each.package for each in self.additions] + [each.after for each in self.changes]
+        gone = [each.package for each in self.removals] + [each.before for each in self.changes]
+        fetched = [each.package for each in self.additions if each.download]
+        fetched += [each.after for each in self.changes if each.download]
+        return {
+            "PREFIX": str(self.prefix),
+            "FETCH": [package.as_conda_dict() for package in fetched],
+            "LINK": [package.as_conda_dict() for package in linked],
+            "UNLINK": [package.as_conda_dict() for package in gone],
+        }

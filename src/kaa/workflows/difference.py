@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kaa.model.package import HOST, PYPI, Package, source_of_channel
+from kaa.model.package import HOST, PYPI, Package, channel_of, source_of_channel
 from kaa.model.plan import Addition, Change, Move, Removal
 from kaa.sources.identity import promised_sha256
 from kaa.sources.installed import installed_file
@@ -91,6 +91,7 @@ def package_of(record: RepoDataRecord, *, requested: bool) -> Package:
         sha256 = None  # that of an interpreter of this machine is no archive's
     elif source == PYPI:
         sha256 = promised_sha256(installed_file(record))
+    subdir = "" if source in (HOST, PYPI) else record.subdir
     return Package(
         name=record.name.normalized,
         version=str(record.version),
@@ -100,6 +101,10 @@ def package_of(record: RepoDataRecord, *, requested: bool) -> Package:
         sha256=sha256,
         size=record.size,
         requested=requested,
+        build_number=record.build_number,
+        channel=channel_of(record.url, subdir),
+        subdir=subdir,
+        md5=record.md5.hex() if record.md5 else None,
     )
 
 

@@ -157,7 +157,12 @@ def _kernel(layout: Layout, found: Prefix) -> Check:
     question = "kernel"
     listing = list_kernels(layout)
     path = str(found.path)
-    offers = [offer for offer in listing.offers if offer.environment.prefix == path]
+    offers = [
+        offer
+        for offer in listing.offers
+        # What has no language at all is in good health without a kernel.
+        if offer.environment.prefix == path and offer.environment.facts.languages
+    ]
     if not offers:
         return Check(question, State.NOTE, "it offers no Jupyter kernel")
     ill = next((offer for offer in offers if offer.reason), None)

@@ -44,13 +44,15 @@ class SearchRequest:
     """What to look for.
 
     ``text`` is a spec or a name with ``*`` and ``?`` in it, with ``source::`` in front or not;
-    ``details`` asks for all that the sources say of each build; ``limit`` is the most names of a
+    ``details`` asks for all that the sources say of each build, ``records`` for conda's records
+    only; ``limit`` is the most names of a
     glob, None for all.
     """
 
     text: str
     options: SolveOptions
     details: bool = False
+    records: bool = False
     limit: int | None = None
 
 
@@ -112,7 +114,13 @@ async def _by_name(
         place.releases(project),
     )
     found = [
-        conda_offer(name, channel, records[name], _match_spec(spec, name), details=request.details)
+        conda_offer(
+            name,
+            channel,
+            records[name],
+            _match_spec(spec, name),
+            details=request.details or request.records,
+        )
         for channel, records in zip(asked, channels, strict=True)
         if name in records
     ]
@@ -179,7 +187,13 @@ async def _by_glob(
     chosen = matched if request.limit is None else matched[: request.limit]
     channels = await asyncio.gather(*(place.records(chosen, each) for each in place.channels))
     found = [
-        conda_offer(name, channel, records[name], _match_spec(spec, name), details=request.details)
+        conda_offer(
+            name,
+            channel,
+            records[name],
+            _match_spec(spec, name),
+            details=request.details or request.records,
+        )
         for name in chosen
         for channel, records in zip(place.channels, channels, strict=True)
         if name in records
