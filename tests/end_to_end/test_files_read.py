@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("index")
 
 
 def installed(name: str) -> set[str]:
-    return {each["name"] for each in kaa("list", "-n", name, "--json").json["packages"]}
+    return {each["name"] for each in kaa("list", "-n", name, "--json").json}
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:

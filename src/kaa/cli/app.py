@@ -24,6 +24,7 @@ app = lazy_group(
         "clone": Entry("kaa.cli.copies:clone", "Make a copy of an environment."),
         "rename": Entry("kaa.cli.copies:rename", "Give an environment another name or place."),
         "lock": Entry("kaa.cli.lock:lock", "Write a lock file for one or more platforms."),
+        "compare": Entry("kaa.cli.compare:compare", "Compare an environment with a file."),
         "export": Entry("kaa.cli.export:export", "Write an environment to a file."),
         "run": Entry("kaa.cli.run:run", "Run a program in an environment."),
         "activate": Entry("kaa.cli.activate:activate", "Activate an environment in this shell."),

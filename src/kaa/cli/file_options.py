@@ -17,60 +17,73 @@ if TYPE_CHECKING:
     from kaa.model.options import SolveOptions
 
 
+_CHOICES = (
+    click.option(
+        "--environment", metavar="NAME", help="Of a pixi.toml or pixi.lock: this environment."
+    ),
+    click.option(
+        "--extra", "extras", metavar="NAME", multiple=True, help="Of a pyproject.toml: and it."
+    ),
+    click.option(
+        "--group",
+        "groups",
+        metavar="NAME",
+        multiple=True,
+        help="Of a pyproject.toml: and this dependency group.",
+    ),
+    click.option(
+        "--category",
+        "categories",
+        metavar="NAME",
+        multiple=True,
+        help="Of a conda-lock.yml: and this category, such as dev.",
+    ),
+)
+
+
 def file_options(*, required: bool = False) -> Callable[[Callable[..., object]], Any]:
     """Add ``-f/--file``, and what says which part of it is meant: argument ``file``.
 
-    The part goes into ``options`` (see :func:`solve_options`, which has to come after).
+    The part goes into ``options`` (of :func:`~kaa.cli.options.solve_options`, which has to stand
+    above).
     """
-    found = [
-        click.option(
-            "-f",
-            "--file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            required=required,
-            help="An environment.yml, requirements.txt, pyproject.toml, pixi.toml, or a lock: "
-            "pixi.lock, conda-lock.yml, pylock.toml, @EXPLICIT.",
-        ),
-        click.option(
-            "--environment", metavar="NAME", help="Of a pixi.toml or pixi.lock: this environment."
-        ),
-        click.option(
-            "--extra",
-            "extras",
-            metavar="NAME",
-            multiple=True,
-            help="Of a pyproject.toml: and it.",
-        ),
-        click.option(
-            "--group",
-            "groups",
-            metavar="NAME",
-            multiple=True,
-            help="Of a pyproject.toml: and this dependency group.",
-        ),
-        click.option(
-            "--category",
-            "categories",
-            metavar="NAME",
-            multiple=True,
-            help="Of a conda-lock.yml: and this category, such as dev.",
-        ),
-    ]
+    file = click.option(
+        "-f",
+        "--file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        required=required,
+        help="An environment.yml, requirements.txt, pyproject.toml, pixi.toml, or a lock: "
+        "pixi.lock, conda-lock.yml, pylock.toml, @EXPLICIT.",
+    )
 
     def decorate(command: Callable[..., object]) -> Callable[..., object]:
-        def packed(*arguments: object, options: SolveOptions, **values: Any) -> object:
-            choice = FileChoice(
-                values.pop("environment"),
-                values.pop("extras"),
-                values.pop("groups"),
-                values.pop("categories"),
-            )
+        def packed(
+            *arguments: object, options: SolveOptions, choice: FileChoice, **values: Any
+        ) -> object:
             return command(*arguments, options=replace(options, choice=choice), **values)
 
-        wrapped: Any = functools.update_wrapper(packed, command)
-        for option in reversed(found):
-            wrapped = option(wrapped)
-        return cast("Callable[..., object]", wrapped)
+        return cast(
+            "Callable[..., object]",
+            file(file_choice_options(functools.update_wrapper(packed, command))),
+        )
 
     return decorate
+
+
+def file_choice_options(command: Callable[..., object]) -> Any:
+    """Add what says which part of a file is meant, as one argument ``choice``."""
+
+    def packed(*arguments: object, **values: Any) -> object:
+        choice = FileChoice(
+            values.pop("environment"),
+            values.pop("extras"),
+            values.pop("groups"),
+            values.pop("categories"),
+        )
+        return command(*arguments, choice=choice, **values)
+
+    wrapped: Any = functools.update_wrapper(packed, command)
+    for option in reversed(_CHOICES):
+        wrapped = option(wrapped)
+    return wrapped

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     changing_options,
     environment_options,
@@ -26,13 +28,15 @@ Examples:
   kaa install -n demo pandas "rich>=13"
   kaa install -n demo -c pypi "pypi::requests>=2.32"
   kaa install -n demo --freeze-installed scipy
+  kaa install -n demo -f requirements.txt
 """
 
 
 @click.command(short_help="Install packages into an environment.", epilog=_EXAMPLES)
 @environment_options
 @solve_options()
-@click.argument("specs", metavar="SPEC...", nargs=-1)
+@file_options()
+@click.argument("specs", metavar="[SPEC...]", nargs=-1)
 @click.option(
     "--revision",
     type=click.IntRange(min=0),
@@ -48,6 +52,7 @@ def install(
     specs: tuple[str, ...],
     options: SolveOptions,
     revision: int | None,
+    file: Path | None,
 ) -> None:
     """Install every SPEC into an environment, or into the active one.
 
@@ -59,7 +64,7 @@ def install(
     from kaa.cli.question import require_answer
 
     if revision is not None:
-        if specs:
+        if specs or file is not None:
             raise RequestError(
                 f"generation {revision} has its own packages", hint="leave out the SPECs"
             )
@@ -78,4 +83,9 @@ def install(
     request = ChangeRequest(
         name, prefix, specs, invocation.command, options, dry_run=invocation.dry_run
     )
-    run_cancellable(change_environment(prepare_install, request, invocation))
+    prepare = prepare_install
+    if file is not None:
+        from kaa.workflows.install_file import prepare_install_file
+
+        prepare = functools.partial(prepare_install_file, file)
+    run_cancellable(change_environment(prepare, request, invocation))

@@ -58,6 +58,9 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
         write_line(f"Asked for from now on: {printable(', '.join(plan.asked))}")
     if plan.forgotten:
         write_line(f"No longer asked for: {printable(', '.join(plan.forgotten))}")
+    for name, value in plan.variables:
+        said = f"Not set any more: {name}" if value is None else f"Set: {name}={value}"
+        write_line(printable(said))
     for note in plan.notes:
         write_line(f"Note: {printable(note)}")
     for line in process_lines(plan.processes, verbose=verbose):

@@ -17,14 +17,10 @@ from kaa.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from kaa.cli.invocation import Invocation
     from kaa.model.options import SolveOptions
-    from kaa.model.progress import Progress
-    from kaa.store.layout import Layout
-    from kaa.workflows.change import ChangeRequest, EnvironmentChange
 
 _EXAMPLES = """\b
 Examples:
@@ -54,21 +50,46 @@ def sync(
     from kaa.cli.question import require_answer
 
     name, prefix = one_of_or_active(name, prefix)
+    if not invocation.fix and _said_at_once(name, prefix, file, options, invocation):
+        return
     require_answer(invocation)
 
     from kaa.cli.change import change_environment
     from kaa.cli.interrupts import run_cancellable
     from kaa.workflows.change import ChangeRequest
+    from kaa.workflows.sync import prepare_sync
 
     request = ChangeRequest(
         name, prefix, (), invocation.command, options, dry_run=invocation.dry_run
     )
-    run_cancellable(change_environment(functools.partial(_prepare, file), request, invocation))
+    run_cancellable(change_environment(functools.partial(prepare_sync, file), request, invocation))
 
 
-def _prepare(
-    file: Path, request: ChangeRequest, layout: Layout, progress: Progress
-) -> AbstractAsyncContextManager[EnvironmentChange]:
-    from kaa.workflows.sync import prepare_sync
+def _said_at_once(
+    name: str | None,
+    prefix: Path | None,
+    file: Path,
+    options: SolveOptions,
+    invocation: Invocation,
+) -> bool:
+    """Say that nothing is to be done, where that is known without a solve; return whether it is."""
+    from kaa.settings.directories import this_layout
+    from kaa.workflows.synced import still_synced
 
-    return prepare_sync(request, file, layout, progress)
+    found = still_synced(name, prefix, file, options, this_layout())
+    if found is None:
+        return False
+    if invocation.json:
+        from kaa.cli.plan import write_plan_answer
+        from kaa.environments.prefix import read_info
+        from kaa.model.plan import Plan
+
+        info = read_info(found)
+        plan = Plan(found.name, found.path, (), unchanged=info.packages, generation=info.generation)
+        write_plan_answer(plan, info, invocation)
+    elif invocation.speaks:
+        from kaa.cli.text import printable, write_line
+
+        write_line(printable(f"Environment {found.name} at {found.path}"))
+        write_line("Nothing to do.")
+    return True

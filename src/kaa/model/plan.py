@@ -93,7 +93,8 @@ class Plan:
     created; ``unchanged`` counts the packages that stay; ``asked`` are specs that the environment
     is going to keep as asked for and that it has not got yet, ``forgotten`` those that it is not
     going to keep; ``notes`` what else a user should know before agreeing, one sentence each;
-    ``processes`` are those that run in the environment.
+    ``processes`` are those that run in the environment; ``variables`` are those that are going to
+    be set wherever it is active, with the value, or None for one that is to be set no more.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     forgotten: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def download_size(self) -> int:
@@ -118,8 +120,8 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Whether the environment is already what it is going to be."""
-        changes = (self.additions, self.removals, self.changes, self.asked, self.forgotten)
-        return not any(changes)
+        packages = (self.additions, self.removals, self.changes)
+        return not any((*packages, self.asked, self.forgotten, self.variables))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -134,6 +136,7 @@ class Plan:
             "unchanged": self.unchanged,
             "asked": list(self.asked),
             "forgotten": list(self.forgotten),
+            "variables": dict(self.variables),
             "notes": list(self.notes),
             "processes": [each.as_dict() for each in self.processes],
             "kernel_overlay": self.overlay,

@@ -7,13 +7,15 @@ import re
 from typing import TYPE_CHECKING
 
 from kaa.model.distribution import IndexFile
+from kaa.model.package import PYPI, source_of_channel
+from kaa.sources.index import distribution_of, normalise
 from kaa.sources.project import Demand
 from kaa.sources.versions import is_pre_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rattler import RepoDataRecord
+    from rattler import PackageRecord, RepoDataRecord
 
     from kaa.sources.target import Target
 
@@ -30,6 +32,16 @@ def installed_file(record: RepoDataRecord) -> IndexFile:
     own = filename.endswith(".whl") and sha256 != hashlib.sha256(record.url.encode()).hexdigest()
     hashes = {"sha256": sha256} if own else {}
     return IndexFile(filename, record.url, hashes, record.size)
+
+
+def installed_project(record: PackageRecord) -> str:
+    """Return the project (PEP 503) that a record of an index is of; of others the name."""
+    url = str(getattr(record, "url", ""))
+    if source_of_channel(str(getattr(record, "channel", None) or "")) == PYPI:
+        known = distribution_of(url.rpartition("/")[2])
+        if known is not None:
+            return normalise(known[0])
+    return normalise(record.name.normalized)
 
 
 def still_fits(record: RepoDataRecord, target: Target) -> bool:

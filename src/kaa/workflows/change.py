@@ -58,9 +58,10 @@ from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.recover import recover
 from kaa.workflows.supply import Supply, is_host_python, open_supply
+from kaa.workflows.variables import changed_variables
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from rattler import RepoDataRecord
@@ -119,8 +120,8 @@ class EnvironmentChange:
     solution: Solution
     supply: Supply
     scripts: LinkScripts
-    variables: tuple[tuple[str, str], ...] = ()
-    """What is to be set wherever the environment is active, in place of what was; none: as it was.
+    variables: tuple[tuple[str, str], ...] | None = None
+    """What is to be set wherever the environment is active, in place of what was; None: as it was.
     """
     copies: bool = False
 
@@ -141,7 +142,7 @@ async def prepare_install(
         )
     async with sole_current(request, layout) as current:
         goal = install_goal(current.specs, current.records, request.specs, request.options.editable)
-        async with _prepared(current, goal, request, layout, progress) as change:
+        async with prepared(current, goal, request, layout, progress) as change:
             yield change
 
 
@@ -158,7 +159,7 @@ async def prepare_update(
     async with sole_current(request, layout) as current:
         graph = read_graph(current.generation)
         goal = update_goal(current.specs, current.records, request.specs, graph)
-        async with _prepared(current, goal, request, layout, progress) as change:
+        async with prepared(current, goal, request, layout, progress) as change:
             yield change
 
 
@@ -242,9 +243,18 @@ async def sole_current(request: ChangeRequest, layout: Layout) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _prepared(
-    current: Current, goal: Goal, request: ChangeRequest, layout: Layout, progress: Progress
+async def prepared(
+    current: Current,
+    goal: Goal,
+    request: ChangeRequest,
+    layout: Layout,
+    progress: Progress,
+    *,
+    pins: tuple[Spec, ...] = (),
+    check: Callable[[Solution], None] | None = None,
+    variables: tuple[tuple[str, str], ...] | None = None,
 ) -> AsyncIterator[EnvironmentChange]:
+    """Solve for a goal and plan the change; ``check`` may refuse the answer."""
     recorded = () if request.options.override_channels else current.sources
     given = dict.fromkeys((*request.options.sources, *recorded))
     options = replace(request.options, sources=tuple(given))
@@ -267,12 +277,14 @@ async def _prepared(
             goal.specs,
             sources,
             configuration=supply.configuration,
-            pins=_pins(current.prefix),
+            pins=(*_pins(current.prefix), *pins),
             installed=await still_there(goal.installed, supply),
             direct=direct,
             cache_dir=layout.metadata,
         )
         solution = await reach(goal, asked, supply, progress)
+        if check is not None:
+            check(solution)
         named = {record.name.normalized for record in goal.renewed}
         named |= {solution.asked.get(spec.text, spec.name) for spec in goal.new}
         specs = goal.specs
@@ -298,6 +310,7 @@ async def _prepared(
             layout,
             allowed=options.link_scripts,
             copies=options.copies,
+            variables=variables,
         )
 
 
@@ -313,7 +326,7 @@ async def complete_change(
     *,
     allowed: bool = False,
     copies: bool = False,
-    variables: tuple[tuple[str, str], ...] = (),
+    variables: tuple[tuple[str, str], ...] | None = None,
 ) -> EnvironmentChange:
     """Return a change whose plan says of link scripts and of running processes, too.
 
@@ -327,6 +340,8 @@ async def complete_change(
         layout,
     )
     plan = replace(plan, notes=(*plan.notes, *scripts.notes()))
+    if variables is not None:
+        plan = replace(plan, variables=changed_variables(current.generation, variables))
     if not plan.nothing_to_do:
         plan = replace(plan, processes=await asyncio.to_thread(users_of, current.prefix))
     return EnvironmentChange(
@@ -356,7 +371,7 @@ async def _link(
     current, prefix = change.current, change.current.prefix
 
     def commit(staging: Path) -> None:
-        if change.variables:
+        if change.variables is not None:
             write_variables(staging, dict(change.variables))
         commit_next_generation(prefix, staging, change.manifest, current.number)
 

@@ -36,7 +36,8 @@ class FileRequest:
     ``index_url`` stands in for the default index, and ``no_index`` says that none of the settings'
     is to be asked; ``constraints`` hold for what is in the answer
     without asking for it; ``hashes`` are the files allowed (``sha256:digest``) by project in its
-    normal form; ``remarks`` say what in the file was not taken into account.
+    normal form; ``remarks`` say what in the file was not taken into account; ``files`` are
+    those that it names (``-r``, ``-c``).
     """
 
     name: str | None
@@ -53,6 +54,7 @@ class FileRequest:
     constraints: tuple[Spec, ...] = ()
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def options(self, given: SolveOptions) -> SolveOptions:
         """Return the options of a command line with what the file says beside them."""
@@ -83,6 +85,7 @@ class Collection:
         self._constraints: list[Spec] = []
         self._hashes: dict[str, tuple[str, ...]] = {}
         self._remarks: list[str] = []
+        self._files: list[Path] = []
 
     @property
     def asks_pypi(self) -> bool:
@@ -106,6 +109,7 @@ class Collection:
             constraints=tuple(self._constraints),
             hashes=self._hashes,
             remarks=tuple(self._remarks),
+            files=tuple(dict.fromkeys(self._files)),
         )
 
     def add_all(self, lines: Sequence[RequirementLine], path: Path) -> None:
@@ -185,6 +189,7 @@ class Collection:
                 hint="write a path relative to the file, or leave the line out",
             )
         lines = read_requirements(there)
+        self._files.append(there)
         if kind is LineKind.FILE:
             self._add(lines, there, (*within, there))
             return

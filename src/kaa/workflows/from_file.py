@@ -84,6 +84,16 @@ def request_from_file(
     )
 
 
+def name_in(path: Path) -> str | None:
+    """Return the environment that a file names, None where it names none.
+
+    :raises RequestError: the file cannot be read, or makes no sense.
+    """
+    if recognise(path).locked or recognise(path) is FileFormat.PYLOCK:
+        return None
+    return _read_file(path, NO_CHOICE).name
+
+
 def _read_file(path: Path, choice: FileChoice) -> EnvironmentFile:
     format_ = recognise(path)
     if format_.locked:

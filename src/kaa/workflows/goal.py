@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kaa.solver.request import SolveRequest
     from kaa.sources.direct import DirectReference
     from kaa.sources.direct_distribution import DirectDistribution
+    from kaa.workflows.asked import Asked
     from kaa.workflows.supply import Supply
 
 
@@ -75,7 +76,11 @@ def install_goal(
 
     ``editable`` are the paths of ``-e``. Raises :class:`~kaa.model.errors.RequestError`.
     """
-    asked = read_asked(texts, editable)
+    return goal_of(held, installed, read_asked(texts, editable))
+
+
+def goal_of(held: Sequence[str], installed: Sequence[RepoDataRecord], asked: Asked) -> Goal:
+    """Return what is to be reached where ``asked`` comes to what was asked for before."""
     specs, references = _held(held, installed)
     python = None
     if all(spec.name != "python" for spec in asked.specs):

@@ -20,6 +20,7 @@ from kaa.workflows.dependencies import part_of
 from kaa.workflows.goal import Goal, merged, reach
 from kaa.workflows.options import question
 from kaa.workflows.supply import open_supply
+from kaa.workflows.synced import remember_sync
 from kaa.workflows.wish import check_hashes, read_wish
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def prepare_sync(
-    request: ChangeRequest, file: Path, layout: Layout, progress: Progress
+    file: Path, request: ChangeRequest, layout: Layout, progress: Progress
 ) -> AsyncIterator[EnvironmentChange]:
     """Say what it takes to make the environment what ``file`` says, for ``carry_out_change``.
 
@@ -53,7 +54,12 @@ async def prepare_sync(
             options = replace(options, sources=current.sources)
         wish = replace(wish, options=options)
         async with open_supply(layout, options, progress, prefix=current.generation) as supply:
-            yield await _prepared(current, wish, request, supply, layout, progress)
+            change = await _prepared(current, wish, request, supply, layout, progress)
+            yield change
+    prefix = change.current.prefix
+    changed = prefix.current_number != current.number
+    if not request.dry_run and (changed or change.plan.nothing_to_do):
+        remember_sync(file, wish, request.options, layout, prefix)
 
 
 async def _prepared(
@@ -109,7 +115,7 @@ async def _prepared(
         supply,
         layout,
         allowed=wish.options.link_scripts,
-        variables=wish.variables,
+        variables=None if wish.lock is not None or wish.locked else wish.variables,
     )
 
 

@@ -30,7 +30,9 @@ class Wish:
 
     ``name`` is the environment's, where a file says one; ``pins`` hold for what is in the answer;
     ``variables`` are to be set in the environment; ``hashes`` are the files allowed by project;
-    ``remarks`` say what of the file does not count; ``lock`` is a lock file that has the answer.
+    ``remarks`` say what of the file does not count; ``lock`` is a lock file that has the answer,
+    and ``locked`` says that the file is a lock with less than that; ``files`` are those that the
+    file names.
     """
 
     asked: Asked
@@ -41,6 +43,8 @@ class Wish:
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     lock: Path | None = None
+    locked: bool = False
+    files: tuple[Path, ...] = ()
 
 
 def read_wish(
@@ -107,6 +111,7 @@ def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
         file.variables,
         file.hashes,
         file.remarks,
+        files=file.files,
     )
 
 
@@ -125,7 +130,7 @@ def _of_pylock(path: Path, asked: Asked, options: SolveOptions, layout: Layout) 
         no_index=True,
     )
     specs = (*asked.specs, *request.specs)
-    return Wish(Asked(specs, asked.references), options, hashes=request.hashes)
+    return Wish(Asked(specs, asked.references), options, hashes=request.hashes, locked=True)
 
 
 def check_hashes(
