@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ _IN_A_ROW = 50
 def _listing(place: Workplace, repetitions: int) -> dict[str, Samples]:
     from jupyter_client.kernelspec import KernelSpecManager
 
-    with _at_home(place.root / "many") as home:
+    with _at_home(place.root / "many", with_pyenv=False) as home:
         _make_environments(home)
         kernels = home / "jupyter" / "kernels"
         from traitlets.config import Config
@@ -201,7 +202,10 @@ def _in_a_row(place: Workplace, _: int) -> dict[str, Samples]:
     """
     import psutil
 
-    with _at_home(place.root / "row") as home:
+    with (
+        _at_home(place.root / "row") as home,
+        tempfile.TemporaryDirectory(prefix="kaa-") as short,
+    ):
         _environments_to_start(place, home)
         from jupyter_client.manager import KernelManager
 
@@ -212,7 +216,14 @@ def _in_a_row(place: Workplace, _: int) -> dict[str, Samples]:
         samples = []
         for number in range(_IN_A_ROW):
             name = ("conda-env-with-py", "conda-env-without-py")[number % 2]
-            kernels = KernelManager(kernel_name=name, kernel_spec_manager=manager)
+            # Not over TCP: between a port's being chosen and bound, another program may take it.
+            file = f"{short}/{number}.json"
+            kernels = KernelManager(
+                kernel_name=name,
+                kernel_spec_manager=manager,
+                transport="ipc",
+                connection_file=file,
+            )
             begun = time.perf_counter()
             kernels.start_kernel()
             client = kernels.client()
@@ -247,12 +258,13 @@ def _interrupt(kernels: Any, client: Any) -> None:
 
 
 @contextmanager
-def _at_home(home: Path) -> Iterator[Path]:
+def _at_home(home: Path, *, with_pyenv: bool = True) -> Iterator[Path]:
     """Let this process have another home; kaa's manager and kernels go by its variables."""
     if os.name == "nt":
         raise AbsentError("the environments are made as on POSIX")
     left_out = ("CONDA", "IPYTHON", "JUPYTER", "KAA_", "PYENV_", "VIRTUAL_ENV", "XDG_")
     before, directory = dict(os.environ), Path.cwd()
+    pyenv = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
     home.mkdir(parents=True)
     for name in [*os.environ]:
         if name.startswith(left_out):
@@ -263,7 +275,7 @@ def _at_home(home: Path) -> Iterator[Path]:
         JUPYTER_DATA_DIR=str(home / "jupyter"),
         JUPYTER_RUNTIME_DIR=str(home / "run"),
         IPYTHONDIR=str(home / "ipython"),
-        PYENV_ROOT=str(home / "none"),
+        PYENV_ROOT=pyenv if with_pyenv else str(home / "none"),
     )
     os.chdir(home)
     try:

@@ -49,8 +49,9 @@ def real_environment(prefix: Path) -> Path:
     return prefix
 
 
-def started(name: str) -> Iterator[Running]:
-    kernels = KernelManager(kernel_name=name, kernel_spec_manager=KaaKernelSpecManager())
+def started(name: str, **options: str) -> Iterator[Running]:
+    specs = KaaKernelSpecManager()
+    kernels = KernelManager(kernel_name=name, kernel_spec_manager=specs, **options)
     kernels.start_kernel()
     client = kernels.client()
     client.start_channels()
