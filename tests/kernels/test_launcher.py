@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import os
 import subprocess
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kaa.kernels import notebook
-from kaa.kernels.installed_launcher import install_launcher, launcher_text
+from kaa.kernels.installed_launcher import install_launcher, launcher_text, notebook_text
 from kaa.kernels.overlay import overlay_prefix
 from kaa.kernels.specs import write_kernelspec
 from kaa.store.layout import Layout
@@ -221,7 +219,10 @@ def test_the_launcher_is_one_file_of_old_syntax_and_cheap_imports(layout: Layout
     assert "kaa." not in {
         node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
     }
-    ast.parse(inspect.getsource(notebook), feature_version=(3, 7))
+    for text in (launcher_text(), notebook_text()):
+        body = ast.parse(text, feature_version=(3, 7)).body
+        defined = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert len(defined) == len(set(defined)), "modules that become one share their names"
 
 
 def test_python_keeps_the_launchers_bytecode_and_nothing_stays_on_its_path(
