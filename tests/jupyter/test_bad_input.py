@@ -91,6 +91,19 @@ def test_kernelspecs_that_are_none(home: Path) -> None:
     assert json.dumps(found)
 
 
+def test_what_is_inside_environments_is_not_removed(home: Path) -> None:
+    directory = kernelspec(conda_environment(home / ".conda" / "envs" / "stat", None), "ir")
+    made = KaaKernelSpecManager()
+    assert made.find_kernel_specs()["conda-env-stat-r"] == str(directory)
+    with pytest.raises(KeyError):
+        made.remove_kernel_spec("conda-env-stat-r")
+    assert (directory / "kernel.json").is_file()
+    on_disk = home / "jupyter" / "kernels" / "conda-env-stat-r"
+    shutil.copytree(directory, on_disk)
+    assert made.remove_kernel_spec("conda-env-stat-r") == str(on_disk)
+    assert (directory / "kernel.json").is_file() and not on_disk.exists()
+
+
 def test_an_environment_that_is_removed_while_its_kernel_runs(home: Path) -> None:
     lend_ipykernel()
     prefix = real_environment(home / ".virtualenvs" / "shop")

@@ -161,6 +161,16 @@ class KaaKernelSpecManager(KernelSpecManager):
                 found[name] = {"resource_dir": place.resources, "spec": said}
         return self._allowed(found)
 
+    def remove_kernel_spec(self, name: str) -> str:
+        """Remove a kernelspec that Jupyter finds itself, and return where it was.
+
+        What environments offer is in the environments, and not to be deleted. Raises KeyError for
+        that, as Jupyter's own manager does for what is not there.
+        """
+        plain = KernelSpecManager(data_dir=self.data_dir, kernel_dirs=self.kernel_dirs)
+        removed: str = plain.remove_kernel_spec(name)
+        return removed
+
     def nearest_to(self, wanted: Wanted) -> Nearest | None:
         """Return the kernel that is nearest to one that is unknown; None where none is."""
         if not self.match_unknown:
