@@ -164,13 +164,16 @@ def test_a_kernel_of_another_language_runs_activated(home: Path) -> None:
 
 
 @pytest.mark.parametrize("at_start", [False, True], ids=["known before", "found at the start"])
-def test_a_kernel_that_cannot_start_says_why_in_the_notebook(home: Path, at_start: bool) -> None:
+def test_a_kernel_that_cannot_start_says_why_in_the_notebook(
+    home: Path, at_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAA_OFFLINE", "1")  # so that the overlay cannot be built
     prefix = virtual_environment(home / ".virtualenvs" / "ill", f"{MINOR}.1")
     if not at_start:
         (prefix / "bin" / "python").unlink()
         (prefix / "bin" / "python").symlink_to("/gone/python3")
     for running in started("conda-env-ill-py"):
-        reply = running.client.execute_interactive("1 + 1", timeout=30, output_hook=lambda _: None)
+        reply = running.client.execute_interactive("1 + 1", timeout=300, output_hook=lambda _: None)
         content = reply["content"]
         assert content["status"] == "error" and content["ename"] == "KernelCannotStart"
         text = "\n".join(content["traceback"])

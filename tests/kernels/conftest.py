@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from packaging.requirements import Requirement
 
+from installed_wheels import with_needs
 from kaa.kernels.overlay import overlay_prefix
 from kaa.kernels.specs import Kernelspec, write_kernelspec
 from kaa.store.layout import Layout
@@ -46,24 +45,11 @@ def site_of(generation: Path, minor: str = MINOR) -> Path:
 
 def add_ipykernel(site: Path) -> None:
     """Put the ipykernel that these tests run with, and what it needs, into a site-packages."""
-    wanted, seen = ["ipykernel"], set()
-    while wanted:
-        name = wanted.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # for another platform
+    for distribution in with_needs("ipykernel"):
         tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
         for top in tops:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(str(distribution.locate_file(top))))
-        for line in distribution.requires or ():
-            requirement = Requirement(line)
-            if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-                wanted.append(requirement.name)
 
 
 @dataclass
@@ -85,7 +71,7 @@ class Running:
             if message["msg_type"] == "stream":
                 printed.append(message["content"]["text"])
 
-        reply = self.client.execute_interactive(code, timeout=30, output_hook=collect)
+        reply = self.client.execute_interactive(code, timeout=300, output_hook=collect)
         if reply["content"]["status"] == "error":
             return f"{reply['content']['ename']}: {reply['content']['evalue']}"
         return "".join(printed).replace("\r\n", "\n").strip()

@@ -28,6 +28,7 @@ kernels = lazy_group(
         "change": Entry("kaa.cli.kernels_change:change", "Name, hide, pin or picture a kernel."),
         "match": Entry("kaa.cli.kernels_match:match", "Find kernels for notebooks from elsewhere."),
         "record": Entry("kaa.cli.kernels_record:record", "Write into notebooks what they need."),
+        "prepare": Entry("kaa.cli.kernels_prepare:prepare", "Build the shared kernels beforehand."),
         "prune": Entry("kaa.cli.kernels_prune:prune", "Remove kernels that cannot start any more."),
     },
     "The kernels of this machine's environments, whoever made them.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.doctor.accounting import Ledger
@@ -17,15 +18,15 @@ from kaa.environments.processes import users_among
 from kaa.environments.registry import listed_prefixes
 from kaa.environments.retention import superfluous
 from kaa.kernels.dead import dead_foreign_kernelspecs, dead_kernelspecs
-from kaa.kernels.overlay import overlay_prefix
+from kaa.kernels.overlay import overlay_of, overlay_prefix
 from kaa.model.cleaning import CleanPlan, Item, Kind
+from kaa.model.discovered import Maker
 from kaa.store.bytecode import unfinished_in_layers
 from kaa.store.eviction import cached_packages
 from kaa.transaction.leftovers import find_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from kaa.doctor.accounting import Links
     from kaa.environments.history import Generation
@@ -111,8 +112,13 @@ def surplus(prefix: Prefix, keep: Keep) -> tuple[list[Generation], list[str]]:
 
 
 def unused_overlays(layout: Layout, without: set[Path]) -> list[Prefix]:
-    """Return the kernel overlays for Pythons that no environment has, if nobody uses them."""
-    needed = {overlay_prefix(layout, minor).name for minor in python_minors(layout, without)}
+    """Return the kernel overlays for Pythons that no environment has, if nobody uses them.
+
+    Environments that other programs made count as well, since their kernels are lent, too;
+    interpreters by themselves do not.
+    """
+    minors = {*python_minors(layout, without), *_minors_of_others(layout, without)}
+    needed = {overlay_prefix(layout, minor).name for minor in minors}
     return [
         prefix
         for prefix in own_prefixes(layout)
@@ -121,6 +127,16 @@ def unused_overlays(layout: Layout, without: set[Path]) -> list[Prefix]:
         and prefix.current_number is not None
         and not users_among(prefix, _running(), thorough=True)
     ]
+
+
+def _minors_of_others(layout: Layout, without: set[Path]) -> Iterator[str]:
+    from kaa.environments.discovery import discover
+
+    for each in discover(layout).environments:
+        minor = overlay_of(each.facts)
+        alone = each.maker in (Maker.KAA, Maker.SYSTEM, Maker.PYENV)
+        if minor is not None and not alone and Path(each.prefix) not in without:
+            yield minor
 
 
 def dead_lines(layout: Layout) -> list[Path]:

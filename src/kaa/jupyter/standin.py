@@ -32,7 +32,7 @@ REQUESTS = ("shell", "control")
 _KINDS = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "stdin": zmq.ROUTER, "hb": zmq.ROUTER}
 _KINDS["iopub"] = zmq.PUB
 CHANNELS = tuple(_KINDS)
-_DELIMITER = b"<IDS|MSG>"
+DELIMITER = b"<IDS|MSG>"
 _LINGER = 1000
 """Milliseconds that a closed socket still tries to send, as with ipykernel."""
 _PROTOCOL = "5.3"
@@ -94,7 +94,7 @@ class Request:
     @property
     def identities(self) -> list[bytes]:
         """The frames that lead back to who asked."""
-        return self.frames[: self.frames.index(_DELIMITER)]
+        return self.frames[: self.frames.index(DELIMITER)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,7 @@ class StandIn:
         made.linger = _LINGER
         if _KINDS[channel] == zmq.ROUTER:
             made.router_handover = 1  # a client that comes back has the name that it had
-        else:
-            made.sndhwm = 0
+        made.sndhwm = made.rcvhwm = 0
         if self.connection.curve is not None:
             made.curve_publickey, made.curve_secretkey = self.connection.curve
             made.curve_server = True
@@ -177,7 +176,7 @@ class StandIn:
         """Return the next message of a channel; None for one that nobody has signed."""
         frames = self.sockets[channel].recv_multipart()
         try:
-            rest = frames[frames.index(_DELIMITER) + 1 :]
+            rest = frames[frames.index(DELIMITER) + 1 :]
             return Request(channel, frames, self.session.deserialize(rest))
         except (ValueError, TypeError, LookupError):
             return None

@@ -42,6 +42,10 @@ start(*map(fsdecode, {paths}), lent={lent})
 """
 
 
+class MissingOverlayError(LookupError):
+    """There is no ipykernel to start, neither the environment's own nor one that is lent."""
+
+
 def site_packages(prefix: str, minor: str) -> str:
     """Return the site-packages directory of a prefix for Python ``minor`` (``3.12``, ``3.13t``)."""
     if WINDOWS:
@@ -65,7 +69,7 @@ def kernel_command(
     """Return the command that starts the kernel, to be followed by the kernel's arguments.
 
     ``kaa`` is a Python with kaa in it, for what is typed in a notebook about packages. Raises
-    LookupError, with a message for the user, when there is no ipykernel to start.
+    MissingOverlayError, with a message for the user, when there is no ipykernel to start.
     """
     own = site = site_packages(generation, minor)
     lent = not has_ipykernel(site)
@@ -73,7 +77,7 @@ def kernel_command(
         link = overlay_prefix(overlays, minor)
         site = site_packages(generation_of(link), minor)
         if not has_ipykernel(site):
-            raise LookupError(
+            raise MissingOverlayError(
                 "the environment has no ipykernel, and there is no kernel overlay "
                 f"for Python {minor} at {link}; install ipykernel into the environment"
             )
@@ -106,13 +110,25 @@ def main(argv: list[str]) -> int:
             start = kernel_command(prefix, generation, options["--overlays"], minor, kaa)
             command = start + rest
         return become(command, environ)
+    except MissingOverlayError as error:
+        sys.stderr.write(f"kaa: no kernel for {prefix} yet: {error}\n")
+        if "--prepared" in options:  # and somebody has removed it since
+            return _fall_back(options, prefix, str(error), rest)
+        return _prepare(own, prefix, minor, rest)
     except (LookupError, OSError) as error:
         sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")
         return _fall_back(options, prefix, str(error), rest)
 
 
 def _own_minor() -> str:
+    """Return which overlay this Python takes, and which library directory it has.
+
+    ``3.12``, ``3.13t`` for a free-threaded build; ``pypy3.10`` for another implementation, which
+    no overlay is made for.
+    """
     free_threaded = "t" in getattr(sys, "abiflags", "")
+    if sys.implementation.name != "cpython":
+        return f"{sys.implementation.name}{sys.version_info[0]}.{sys.version_info[1]}"
     return f"{sys.version_info[0]}.{sys.version_info[1]}" + ("t" if free_threaded else "")
 
 
@@ -133,6 +149,22 @@ def _inside(
     if not program or not os.access(program, os.X_OK):
         raise LookupError(f"its program {command[0]} is not there")
     return [program] + command[1:]  # noqa: RUF005 (the file is joined for old Pythons, too)
+
+
+def _prepare(own: list[str], prefix: str, minor: str, arguments: list[str]) -> int:
+    """Open a kernel that has the overlay built, and then starts this launcher once more."""
+    python = own[own.index("--fallback") + 1] if "--fallback" in own else ""
+    if not os.access(python, os.X_OK) or "-f" not in arguments:
+        return 1
+    told = ["--prefix", prefix, "--minor", minor]
+    connection = arguments[arguments.index("-f") : arguments.index("-f") + 2]
+    again = [sys.executable, "-I", "-S", os.path.abspath(sys.argv[0]), *own, "--prepared", "yes"]
+    try:
+        command = [python, "-m", "kaa.jupyter.preparing", *told, *connection]
+        command += ["--", *again, "--", *arguments]
+        return become(command, dict(os.environ))
+    except OSError:
+        return 1
 
 
 def _fall_back(options: Mapping[str, str], prefix: str, reason: str, arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from kaa.environments.activation import interpreter
 from kaa.kernels import launcher
 
 if TYPE_CHECKING:
+    from kaa.model.discovered import Facts
     from kaa.store.layout import Layout
 
 
@@ -27,6 +28,17 @@ def overlay_site_packages(layout: Layout, minor: str) -> Path:
 def overlay_ready(layout: Layout, minor: str) -> bool:
     """Say whether the overlay for Python ``minor`` has been built."""
     return launcher.has_ipykernel(str(overlay_site_packages(layout, minor)))
+
+
+def overlay_of(facts: Facts) -> str | None:
+    """Return the Python whose overlay an environment with these facts would be lent from.
+
+    ``3.12``, or ``3.13t`` for a free-threaded build; None for one without Python.
+    """
+    if facts.python is None:
+        return None
+    minor = ".".join(facts.python.split(".")[:2])
+    return f"{minor}t" if f"python{minor}t" in (facts.packages_directory or "") else minor
 
 
 def overlay_needed(generation: Path) -> str | None:

@@ -262,7 +262,8 @@ def _content(
     content = kernelspec_content(offer, layout)
     content["metadata"]["kaa"]["version"] = __version__
     if offer.native and minor is not None:
-        # What its own launcher needs: it works without kaa, but for what is typed in the notebook.
+        # What its own launcher needs: it works without kaa, but for what is typed in the notebook
+        # and where there is no kernel to start (yet).
         content["argv"] = [
             *(interpreter(prefix), "-I", "-S", str(launcher)),
             *("--prefix", str(prefix), "--overlays", str(layout.overlays)),

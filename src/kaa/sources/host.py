@@ -70,6 +70,14 @@ def find_host_pythons(layout: Layout) -> tuple[HostPython, ...]:
     return tuple(sorted(found.values(), key=lambda python: _numbers(python.version), reverse=True))
 
 
+def ask_host_python(python: Path) -> HostPython | None:
+    """Ask one interpreter what it is, also one that is an environment's: it counts as its own base.
+
+    None for one that no environment is made with: not CPython, free-threaded, or too old.
+    """
+    return _usable(_ask(str(python)))
+
+
 def _candidates() -> list[Path]:
     from findpython.providers import ALL_PROVIDERS
 

@@ -11,7 +11,7 @@ from kaa.kernels.dead import dead_foreign_kernelspecs
 from kaa.kernels.in_step import Steps, Taken, find_steps, take_steps
 from kaa.kernels.offers import Offer, all_offers, listed
 from kaa.kernels.options import configured_options
-from kaa.kernels.overlay import overlay_ready
+from kaa.kernels.overlay import overlay_of, overlay_ready
 from kaa.kernels.specs import kernelspec_directory
 from kaa.model.errors import KernelError
 from kaa.store.disk import writing
@@ -53,6 +53,7 @@ class KernelListing:
                     "display_name": offer.display_name,
                     "language": offer.language,
                     "kernel": self.brought_by(offer),
+                    "prepared": self.lent.get(offer.id),
                     "pinned": offer.pinned,
                     "left_out": offer.left_out,
                     "icon": offer.icon,
@@ -91,8 +92,9 @@ def look_at_kernels(layout: Layout, options: KernelOptions) -> KernelListing:
     for offer in offered:
         facts = offer.environment.facts
         lends = offer.kernel is None and offer.reason is None and not facts.own_ipykernel
-        if lends and facts.python is not None:
-            lent[offer.id] = overlay_ready(layout, ".".join(facts.python.split(".")[:2]))
+        minor = overlay_of(facts)
+        if lends and minor is not None:
+            lent[offer.id] = overlay_ready(layout, minor)
     return KernelListing(offered, lent, found.silent)
 
 
