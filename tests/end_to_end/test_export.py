@@ -176,3 +176,18 @@ def test_a_lock_for_two_platforms_in_conda_locks_format(
     refused = kaa("lock", *arguments, "hen", "-o", "x", "--format", "explicit")
     assert refused.code == 2
     assert "one platform" in refused.err
+
+
+def test_an_environment_of_another_program(demo: object, tmp_path: Path) -> None:
+    """As conda leaves them: records, and a history of what was asked for."""
+    other = tmp_path / "theirs"
+    shutil.copytree((root() / "envs" / "demo").resolve(), other, symlinks=True)
+    shutil.rmtree(other / "conda-meta" / "kaa")
+    (other / "conda-meta" / "history").write_text(
+        "==> 2026-01-01 00:00:00 <==\n# cmd: conda create\n# update specs: ['python=3']\n"
+    )
+    described = kaa("export", "-p", other, "--json", "--from-history")
+    assert described.code == 0, described.out
+    assert described.json["dependencies"] == ["python=3"]
+    full = kaa("export", "-p", other, "--no-builds").out
+    assert yaml.safe_load(full)["dependencies"][-1] == {"pip": ["bear==1.0", "fur==2.1"]}

@@ -90,6 +90,24 @@ def test_a_list_of_urls(forge: CondaChannel, tmp_path: Path, algorithm: str) -> 
     assert kaa("why", "-n", "coop", "egg").code == 0
 
 
+def test_a_list_without_hashes_is_checked_by_the_channel(
+    forge: CondaChannel, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.txt"
+    names = ("egg-1.0-0.conda", "hen-1.0-0.conda")
+    with forge:
+        file.write_text("\n".join(["@EXPLICIT", *(f"{forge.url}noarch/{name}" for name in names)]))
+        answer = kaa("create", "-n", "coop", "-f", file, "-y")
+        assert answer.code == 0, answer.err
+        record = next((root() / "envs" / "coop" / "conda-meta").glob("hen-*.json"))
+        wanted = digest(tmp_path / "forge" / "noarch" / "hen-1.0-0.conda")
+        assert json.loads(record.read_text())["sha256"] == wanted
+        file.write_text(f"@EXPLICIT\n{forge.url}noarch/fox-1.0-0.conda\n")
+        unknown = kaa("create", "-n", "other", "-f", file, "-y")
+    assert unknown.code == 2
+    assert "no hash of fox" in unknown.err
+
+
 def test_a_hash_that_does_not_match_is_known_before_anything_changes(
     forge: CondaChannel, tmp_path: Path
 ) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats.real_files import ENVIRONMENT_YML, ENVIRONMENTS
+from kaa.formats.conda_lock import (
+    CondaLock,
+    CondaLockPackage,
+    read_conda_lock,
+    render_conda_lock,
+)
 from kaa.formats.environment_file import Dependency, EnvironmentFile
 from kaa.formats.environment_yml import read_environment_yml
 from kaa.formats.environment_yml_text import render_environment_yml
@@ -214,3 +221,97 @@ def test_a_requirements_file_and_what_it_cannot_say(tmp_path: Path) -> None:
     path.write_text(rendered.text)
     assert read_requirements(path) == lines
     assert rendered.lost == ("requirements.txt has no conda packages: gdal",)
+
+
+PACKAGES = st.builds(
+    lambda name, version, needs, sha256, category, manager, platform: CondaLockPackage(
+        name=name,
+        version=version,
+        manager=manager,
+        platform=platform,
+        url=f"https://example.org/{platform}/{name}-{version}-0.conda",
+        dependencies=tuple(needs.items()),
+        md5=None if sha256 else "0a" * 16,
+        sha256=sha256,
+        category=category,
+        optional=category != "main",
+    ),
+    NAMES,
+    st.sampled_from(["1", "1.10", "2024a", "1e5", "0x10", "1_0", "2020-01-01"]),
+    st.dictionaries(NAMES, st.sampled_from(["", "*", ">=1,<2", "3.12.* *_cp312"]), max_size=3),
+    st.sampled_from([None, "0b" * 32, "12" * 32, "1e" * 32]),
+    st.sampled_from(["main", "dev", "on"]),
+    st.sampled_from(["conda", "pip"]),
+    st.sampled_from(["linux-64", "osx-arm64"]),
+)
+LOCKS = st.builds(
+    CondaLock,
+    st.sampled_from([(), ("conda-forge", "https://example.org/c: d")]),
+    st.just(("linux-64", "osx-arm64")),
+    st.lists(
+        PACKAGES, max_size=4, unique_by=lambda each: (each.name, each.platform, each.manager)
+    ).map(tuple),
+    st.sampled_from([(), ("environment.yml", "it's.yml")]),
+    st.just((("linux-64", "00"), ("osx-arm64", "1e5"))),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(LOCKS)
+def test_generated_locks_of_conda_lock(tmp_path: Path, lock: CondaLock) -> None:
+    path = tmp_path / "conda-lock.yml"
+    path.write_text(render_conda_lock(lock), encoding="utf-8")
+    assert read_conda_lock(path).meaning() == lock.meaning()
+
+
+MANIFESTS = st.builds(
+    EnvironmentFile,
+    name=st.none() | TEXTS.filter(bool),
+    channels=st.sampled_from([(), ("conda-forge",), ("https://e.org/t/x", "a/label/b")]),
+    platforms=st.sampled_from([("linux-64",), ("osx-64", "win-64")]),
+    dependencies=st.lists(
+        st.builds(
+            Dependency,
+            st.builds(
+                lambda name, version: f"{name}{version}",
+                NAMES,
+                st.sampled_from(["", " 1.2.*", " >=2,<3", " ==1.0 py312_0", " ~=3.1"]),
+            ),
+            st.just(0),
+            st.sampled_from([None, "linux", "osx and arm64", "win64"]),
+        ),
+        max_size=4,
+        unique_by=lambda each: each.text.split(" ")[0],
+    ).map(tuple),
+    variables=st.dictionaries(NAMES, TEXTS, max_size=3).map(lambda found: tuple(found.items())),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(MANIFESTS)
+def test_generated_manifests_of_pixi(tmp_path: Path, file: EnvironmentFile) -> None:
+    path = tmp_path / "pixi.toml"
+    path.write_bytes(render_pixi_toml(file, ()).text.encode())
+    assert ordered(read_pixi_toml(path)) == ordered(file)
+
+
+def ordered(file: EnvironmentFile) -> EnvironmentFile:
+    """Return a file with what is for one platform behind the rest, as tables have it."""
+    found = file.meaning()
+    return replace(
+        found,
+        dependencies=tuple(sorted(found.dependencies, key=lambda each: each.text)),
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str) -> None:
+    text = end.join(["name: dén", "dependencies:", "- python=3.12", "- pip: [fur]", ""])
+    path = tmp_path / "environment.yml"
+    path.write_bytes(text.encode(encoding))
+    file = read_environment_yml(path)
+    assert (file.name, file.dependencies[0].text) == ("dén", "python=3.12")
+    path = tmp_path / "requirements.txt"
+    path.write_bytes(end.join(["fur==1  # é", "-r more.txt", ""]).encode(encoding))
+    assert [line.value for line in read_requirements(path)] == ["fur==1", "more.txt"]

@@ -20,6 +20,8 @@ from kaa.formats.recognition import FileFormat, format_of_name
 from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from kaa.cli.invocation import Invocation
     from kaa.workflows.export import Export
 
@@ -57,10 +59,20 @@ def chosen_format(text: str | None, file: Path | None, usual: FileFormat) -> Fil
     return found or usual
 
 
+def _complete_formats(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from click.shell_completion import CompletionItem
+
+    names = dict.fromkeys(each.value for each in _FORMATS.values())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 format_option = click.option(
     "--format",
     "format_",
     metavar="FORMAT",
+    shell_complete=_complete_formats,
     help="environment-yml, requirements, explicit, pixi-toml, pyproject, conda-lock, pixi-lock or "
     "pylock; without it the file's name decides.",
 )

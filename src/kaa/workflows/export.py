@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from kaa.environments.conda_history import asked_in_history
 from kaa.environments.heads import read_heads
 from kaa.environments.prefix import Prefix, read_manifest, read_variables
 from kaa.formats.environment_file import Dependency, EnvironmentFile
@@ -113,7 +114,8 @@ def environment_file(found: Prefix, request: ExportRequest) -> EnvironmentFile:
     manifest = read_manifest(generation)
     heads = sorted(read_heads(generation), key=lambda head: str(head.get("name")))
     if request.from_history:
-        asked = manifest.specs if manifest is not None else _requested(heads)
+        asked = manifest.specs if manifest is not None else ()
+        asked = asked or asked_in_history(generation) or _requested(heads)
         dependencies, requirements = _asked(asked)
     else:
         direct = _direct(manifest.specs if manifest is not None else ())

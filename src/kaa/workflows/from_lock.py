@@ -24,6 +24,7 @@ from kaa.sources.records import dependencies, wheel_record
 from kaa.sources.target import target_for
 from kaa.sources.versions import python_spec
 from kaa.sources.wheels import FORBIDDEN, choose_wheels
+from kaa.workflows.without_hash import with_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -63,7 +64,7 @@ def solution_from_lock(
 
 
 async def described(locked: LockedPlatform, supply: Supply, path: Path) -> LockedPlatform:
-    """Return the packages with what wheels say themselves, where the lock does not.
+    """Return the packages with what wheels and channels say, where the lock does not.
 
     Raises the errors of the sources.
     """
@@ -86,6 +87,7 @@ async def described(locked: LockedPlatform, supply: Supply, path: Path) -> Locke
             described=True,
         )
 
+    locked = await with_hashes(locked, supply)
     found = await asyncio.gather(*map(complete, locked.distributions))
     return replace(locked, distributions=tuple(found))
 
