@@ -95,6 +95,17 @@ def test_what_is_installed_is_imported_without_a_restart(kernel: Running, demo: 
     assert "rollback" in kernel.run("%kaa")
 
 
+def test_what_a_kernel_imports_from_is_kept(kernel: Running, demo: Path) -> None:
+    kernel.run("%kaa install wolf")  # generation 2, on the search path from now on
+    for name in ("cat", "dog"):
+        done = kaa("install", "-p", demo, f"pypi::{name}", "-y")
+        assert done.code == 0, done.err
+    done = kaa("clean", "--generations", "--keep", "0", "--older-than", "0", "-y")
+    assert done.code == 0, done.err
+    assert kernel.run("import wolf; print(wolf.__version__)") == "1.0"
+    kernel.run("%kaa list")
+
+
 def test_programs_that_are_typed_act_on_the_environment(kernel: Running, demo: Path) -> None:
     said = kernel.run("%pip install cat")
     assert said.startswith("-> kaa install -p ")

@@ -149,6 +149,7 @@ class Notebook:
             others.update(dict.fromkeys(other_imports(loaded, distributions, after, old, site)))
         use_instead(self.site, site, self.overlay)
         if moved:
+            self._hold(site)
             move_interpreter(self.generation, generation)
             _adopt_variables(self.generation, generation, self.root)
         self.generation, self.site = generation, site
@@ -156,6 +157,11 @@ class Notebook:
             _say("Restart the kernel to use what it has imported already: " + ", ".join(others))
         else:
             _say("No restart is needed.")
+
+    def _hold(self, site: str) -> None:
+        """Keep a generation from being cleared away: what is open in a process is in use."""
+        if os.name != "nt":  # where directories cannot be opened
+            os.open(site, os.O_RDONLY)
 
 
 def start(
