@@ -117,15 +117,21 @@ def unused_overlays(layout: Layout, without: set[Path]) -> list[Prefix]:
     Environments that other programs made count as well, since their kernels are lent, too;
     interpreters by themselves do not.
     """
-    minors = {*python_minors(layout, without), *_minors_of_others(layout, without)}
-    needed = {overlay_prefix(layout, minor).name for minor in minors}
-    return [
+    needed = {overlay_prefix(layout, minor).name for minor in python_minors(layout, without)}
+    found = [
         prefix
         for prefix in own_prefixes(layout)
         if prefix.path.parent == layout.overlays
         and prefix.name not in needed
         and prefix.current_number is not None
-        and not users_among(prefix, _running(), thorough=True)
+    ]
+    if found:  # only then, since looking for everybody's environments is remembered on the disk
+        others = _minors_of_others(layout, without)
+        needed |= {overlay_prefix(layout, minor).name for minor in others}
+    return [
+        prefix
+        for prefix in found
+        if prefix.name not in needed and not users_among(prefix, _running(), thorough=True)
     ]
 
 
