@@ -234,7 +234,7 @@ def test_names_and_sources_complete(demo: Answer) -> None:
     assert complete("bash", "kaa create -c p", 3) == ["plain,pypi"]
     assert complete("bash", "kaa env re", 2) == ["plain,remove"]
     assert complete("bash", "kaa run --pre", 2) == ["plain,--prefix"]
-    assert complete("bash", "kaa comp", 1) == ["plain,completion"]
+    assert complete("bash", "kaa compl", 1) == ["plain,completion"]
 
 
 def test_a_damaged_environment_does_not_stop_completion(

@@ -12,7 +12,7 @@ from packaging.pylock import Pylock
 
 from conda_channel import CondaChannel
 from conda_packages import build_conda_package
-from end_to_end.machine import MINOR, kaa, root
+from end_to_end.machine import MINOR, PYTHON, kaa, root
 from packed_interpreter import conda_subdir, pack_interpreter
 from tree_hashes import tree
 from wheels import build_wheel
@@ -160,6 +160,7 @@ def test_a_python_of_this_machine_is_in_no_lock_but_pylock(demo: object) -> None
     assert "--format pylock" in refused.err
     assert "bear" in kaa("export", "-n", "demo", "--format", "pylock").out
     assert kaa("export", "-n", "demo", "--format", "docx").code == 2
+    assert kaa("export", "-n", "demo", "-f", "demo.toml").code == 2
 
 
 def test_a_lock_for_two_platforms_in_conda_locks_format(
@@ -191,3 +192,45 @@ def test_an_environment_of_another_program(demo: object, tmp_path: Path) -> None
     assert described.json["dependencies"] == ["python=3"]
     full = kaa("export", "-p", other, "--no-builds").out
     assert yaml.safe_load(full)["dependencies"][-1] == {"pip": ["bear==1.0", "fur==2.1"]}
+
+
+def test_credentials_are_in_no_file_and_every_lock_is_followed(
+    forge: CondaChannel,
+    index: LocalIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forge.token = "s3cr3t"
+    index.auth = ("me", "pa55word")
+    monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("://", "://me:pa55word@"))
+    formats = ("environment-yml", "requirements", "pixi-toml", "pyproject")
+    locks = ("pixi.lock", "conda-lock.yml", "list-explicit.txt", "pylock.toml")
+    with forge:
+        channel = forge.url.replace("/forge/", "/t/s3cr3t/forge/")
+        wanted = ("-c", channel, "-c", "pypi", PYTHON, "hen", "pypi::ipykernel")
+        made = kaa("create", "-n", "den", *wanted, "-y")
+        assert made.code == 0, made.err
+        for name in locks:
+            locked = kaa("lock", *wanted, "-o", name)
+            assert locked.code == 0, locked.err
+            written = (tmp_path / name).read_text()
+            assert "ipykernel" in written
+            assert ("hen-1.0-0.conda" in written) == (name != "pylock.toml")
+            assert not ("s3cr3t" in written or "pa55word" in written)
+            again = tmp_path / "again" / name
+            again.parent.mkdir(exist_ok=True)
+            exported = kaa("export", "-n", "den", "-f", again)
+            assert exported.code == 0, exported.err
+            written = again.read_text()
+            assert not ("s3cr3t" in written or "pa55word" in written)
+        for kind in formats:
+            for history in ((), ("--from-history",)):
+                said = kaa("export", "-n", "den", "--format", kind, *history).out
+                assert "ipykernel" in said
+                assert not ("s3cr3t" in said or "pa55word" in said)
+        for name in locks[:3]:
+            plan = kaa("sync", "-n", "den", "-f", name, "--dry-run", "--json", "-c", channel)
+            assert plan.code == 0, plan.out
+            changes = plan.json["plan"]
+            assert (changes["add"], changes["change"], changes["remove"]) == ([], [], []), name
+            assert kaa("compare", "-n", "den", name).code == 0

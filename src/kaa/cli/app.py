@@ -50,7 +50,7 @@ app = lazy_group(
             "kaa.cli.kernels:kernels",
             "The kernels of this machine's environments, whoever made them.",
         ),
-        "env": Entry("kaa.cli.env:env", "List and remove environments."),
+        "env": Entry("kaa.cli.env:env", "List, create, update, export and remove environments."),
         "du": Entry("kaa.cli.du:du", "Show what takes space on the disk, and who shares it."),
         "clean": Entry("kaa.cli.clean:clean", "Remove what nothing refers to."),
         "notices": Entry("kaa.cli.notices:notices", "Show what the channels want you to know."),

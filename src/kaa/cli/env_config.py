@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def config() -> None:
-    """Show and change what belongs to an environment as a whole."""
+    """Show and change variables of an environment."""
 
 
 @config.group("vars")

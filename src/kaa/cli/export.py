@@ -56,6 +56,11 @@ def chosen_format(text: str | None, file: Path | None, usual: FileFormat) -> Fil
             raise RequestError(f"there is no format {text!r}", hint=f"there are: {names}")
         return found
     found = format_of_name(file.name) if file is not None else None
+    if found is None and file is not None and file.suffix in {".toml", ".json"}:
+        raise RequestError(
+            f"the name {file.name} does not say which format is meant",
+            hint="add --format, or call it pixi.toml, pyproject.toml or pylock.toml",
+        )
     return found or usual
 
 
