@@ -125,7 +125,7 @@ def unused_overlays(layout: Layout, without: set[Path]) -> list[Prefix]:
         and prefix.name not in needed
         and prefix.current_number is not None
     ]
-    if found:  # only then, since looking for everybody's environments is remembered on the disk
+    if found:  # only then are everybody's environments looked for
         others = _minors_of_others(layout, without)
         needed |= {overlay_prefix(layout, minor).name for minor in others}
     return [
@@ -138,7 +138,7 @@ def unused_overlays(layout: Layout, without: set[Path]) -> list[Prefix]:
 def _minors_of_others(layout: Layout, without: set[Path]) -> Iterator[str]:
     from kaa.environments.discovery import discover
 
-    for each in discover(layout).environments:
+    for each in discover(layout, remember=False).environments:
         minor = overlay_of(each.facts)
         alone = each.maker in (Maker.KAA, Maker.SYSTEM, Maker.PYENV)
         if minor is not None and not alone and Path(each.prefix) not in without:

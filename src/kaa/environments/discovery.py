@@ -72,8 +72,8 @@ def this_machine(roots: Iterable[str] = ()) -> Machine:
     )
 
 
-def discover(layout: Layout, machine: Machine | None = None) -> Discovery:
-    """Return the environments of this machine, and remember what was found.
+def discover(layout: Layout, machine: Machine | None = None, *, remember: bool = True) -> Discovery:
+    """Return the environments of this machine, and remember what was found, unless told not to.
 
     Raises nothing: what cannot be read is told of the environment, or left out.
     """
@@ -86,7 +86,7 @@ def discover(layout: Layout, machine: Machine | None = None) -> Discovery:
     # Of what does not answer now, what is known stays for the time when it does.
     known = search.known
     remembered = entries | {path: known[path] for path in _beneath(late, known, entries)}
-    if remembered != known:
+    if remember and remembered != known:
         write_entries(index, remembered)
     environments = [
         _discovered(candidate, facts)
