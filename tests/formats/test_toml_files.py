@@ -171,6 +171,28 @@ def test_a_project_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    {
+        "[workspace]\nchannels = 1\n": "line 2, column 1: `channels` is a number, not a list",
+        "[workspace]\nplatforms = [1]\n": "a platform is a number",
+        "[dependencies]\na = 1\n": "line 2, column 1: a is a number, not a version",
+        "[dependencies]\na = {build = {}}\n": "`build` of a is a table",
+        "[dependencies]\na = {path = '.'}\n": "a is to be built from a path",
+        "[pypi-dependencies]\na = {extras = [1]}\n": "`extras` of a is a list, or has one in it",
+        "[pypi-options]\nfind-links = 1\n": "`find-links` is a number, not a list",
+        "[target.beos.dependencies]\na = '*'\n": "'beos' is no platform",
+        "[environments]\ndefault = ['x']\n": "line 2, column 1: there is no feature x",
+        "[activation.env]\nA = []\n": "A is a list, not a text",
+        "dependencies = 1\n": "line 1, column 1: `dependencies` is a number, not a table",
+    }.items(),
+)
+def test_a_manifest_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        read_pixi_toml(write(tmp_path, text, "pixi.toml"))
+    assert said in caught.value.message
+
+
 def test_byte_order_marks_and_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     expected = read_pyproject(write(tmp_path, PYPROJECT, "pyproject.toml"))

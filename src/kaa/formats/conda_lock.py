@@ -26,6 +26,12 @@ MAIN = "main"
 _MANAGERS = ("conda", "pip")
 _PLAIN = re.compile(r"[A-Za-z_/][\w./@%+=-]*(:[\w./@%+=-]+)*\Z")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+_METADATA_KINDS: dict[str, type] = {
+    "channels": list,
+    "platforms": list,
+    "sources": list,
+    "content_hash": dict,
+}
 _HINT = "make it anew with conda-lock or `kaa lock`"
 
 
@@ -96,6 +102,9 @@ def read_conda_lock(path: Path) -> CondaLock:
     version = content.get("version", "1")
     if version != "1" or not isinstance(metadata, dict) or not isinstance(packages, list):
         _refuse(path.name, f"it is no conda-lock.yml of version 1 (it says {version})")
+    for key, kind in _METADATA_KINDS.items():
+        if not isinstance(metadata.get(key) or kind(), kind):
+            _refuse(path.name, f"`metadata.{key}` in it is none")
     channels = [
         each.get("url", "") if isinstance(each, dict) else str(each)
         for each in metadata.get("channels") or ()

@@ -52,6 +52,8 @@ _SYSTEMS = {
     "macos": "osx",
     "windows": "win",
 }
+_TEXTS = {"extras", "version", "build", "channel", "path", "git", "url", "rev", "tag", "branch"}
+"""Fields of a dependency that are texts, and neither numbers nor truth values."""
 _OPTIONS = {"index-url": LineKind.INDEX_URL, "extra-index-urls": LineKind.EXTRA_INDEX_URL}
 
 
@@ -205,6 +207,7 @@ class _Reading:
             return name if version in {"", "*"} else f"{name} {version}"
         if not isinstance(value, dict):
             self.source.refuse(where, f"{name} is {kind_of(value)}, not a version")
+        self._check_fields(name, value, where)
         if sources := [key for key in ("path", "git", "url") if key in value]:
             self.source.refuse(
                 where,
@@ -234,6 +237,7 @@ class _Reading:
             return RequirementLine(LineKind.REQUIREMENT, f"{name}{version}", line)
         if not isinstance(value, dict):
             self.source.refuse(where, f"{name} is {kind_of(value)}, not a version")
+        self._check_fields(name, value, where)
         extras = value.get("extras") or []
         full = f"{name}[{','.join(extras)}]" if extras else name
         marker = value.get("env-markers")
@@ -259,6 +263,26 @@ class _Reading:
             LineKind.REQUIREMENT, full + ("" if version == "*" else version) + end, line
         )
 
+    def _check_fields(self, name: str, table: dict[str, Any], where: tuple[str, ...]) -> None:
+        """Refuse a dependency of which a field is neither a text nor what else it may be."""
+        for key, value in table.items():
+            texts = value if key == "extras" and isinstance(value, list) else [value]
+            if (key == "extras") != isinstance(value, list) or not all(
+                isinstance(each, str) or (isinstance(each, int) and key not in _TEXTS)
+                for each in texts
+            ):
+                self.source.refuse(
+                    where, f"`{key}` of {name} is {kind_of(value)}, or has one in it"
+                )
+
+    def _list(self, table: dict[str, Any], keys: tuple[str, ...], key: str) -> list[Any]:
+        """Return a list of a table; an empty one where it is absent."""
+        found = table.get(key, [])
+        if not isinstance(found, list):
+            where = (*self.above, *keys, key)
+            self.source.refuse(where, f"`{key}` is {kind_of(found)}, not a list")
+        return found
+
     def read_options(self, keys: tuple[str, ...], selector: str | None) -> None:
         """Take pypi-options: where the package indexes are."""
         options = self.source.table(*self.above, *keys)
@@ -271,7 +295,11 @@ class _Reading:
                     for url in urls
                 ]
             elif key == "find-links":
-                places = [each.get("path") or each.get("url") for each in value]
+                places = [
+                    each.get("path") or each.get("url")
+                    for each in self._list(options, keys, key)
+                    if isinstance(each, dict)
+                ]
                 self.requirements += [
                     RequirementLine(LineKind.FIND_LINKS, str(place), line, selector=selector)
                     for place in places
@@ -281,11 +309,14 @@ class _Reading:
 
     def read_channels(self, table: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Take channels, which may say their priority (the highest first, 0 where none is said)."""
-        for each in table.get("channels", []):
+        for each in self._list(table, keys, "channels"):
             if isinstance(each, str):
                 self.channels.append((0, each))
             elif isinstance(each, dict) and isinstance(each.get("channel"), str):
-                self.channels.append((int(each.get("priority") or 0), each["channel"]))
+                priority = each.get("priority", 0)
+                self.channels.append(
+                    (priority if isinstance(priority, int) else 0, each["channel"])
+                )
             else:
                 self.source.refuse(
                     (*self.above, *keys, "channels"), f"a channel is {kind_of(each)}, not a text"
@@ -299,7 +330,7 @@ class _Reading:
     def read_platforms(self, table: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
         """Return the platforms of a table, by their subdirs."""
         found = []
-        for each in table.get("platforms", []):
+        for each in self._list(table, keys, "platforms"):
             subdir = each.get("platform", each.get("name")) if isinstance(each, dict) else each
             if not isinstance(subdir, str):
                 self.source.refuse(
