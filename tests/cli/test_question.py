@@ -18,6 +18,7 @@ from kaa.model.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from cli.answer import Answer
 
@@ -184,3 +185,27 @@ def test_no_terminal_is_needed_where_nothing_is_asked() -> None:
     require_answer(Invocation(dry_run=True))
     with pytest.raises(RequestError):
         require_answer(Invocation(json=True))
+
+
+@pytest.mark.parametrize("file", [".condarc", "config.toml"])
+def test_settings_that_always_agree_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    text = "always_yes: true\n" if file == ".condarc" else "always-yes = true\n"
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("CONDARC" if file == ".condarc" else "KAA_CONFIG", str(tmp_path / file))
+    require_answer(Invocation())
+    with Dialogue() as dialogue:
+        assert dialogue.code() == 0
+        assert "Proceed?" not in dialogue.text
+
+
+def test_settings_that_cannot_be_read_agree_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text("always-yes = \n", encoding="utf-8")
+    monkeypatch.setenv("KAA_CONFIG", str(tmp_path / "config.toml"))
+    with Dialogue() as dialogue:
+        dialogue.read_until("Proceed? [Y/n] ")
+        dialogue.say("y\n")
+        assert dialogue.code() == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from kaa.cli.interrupts import handled_by, raise_interrupt
-from kaa.model.errors import AbortedError, RequestError
+from kaa.model.errors import AbortedError, KaaError, RequestError
 
 if TYPE_CHECKING:
     from kaa.cli.invocation import Invocation
@@ -19,7 +20,7 @@ def require_answer(invocation: Invocation) -> None:
 
     :raises RequestError: there is a question, and no terminal to ask it on.
     """
-    if invocation.yes or invocation.dry_run:
+    if invocation.dry_run or _agreed(invocation):
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RequestError(
@@ -33,7 +34,7 @@ def confirm(invocation: Invocation, summary: str) -> None:
 
     :raises AbortedError: the answer is no, or the end of input.
     """
-    if invocation.yes:
+    if _agreed(invocation):
         return
     question = "Proceed? [Y/n] " if invocation.speaks else f"{summary}. Proceed? [Y/n] "
     # An event loop may be running, whose own handler only cancels what it awaits.
@@ -48,3 +49,15 @@ def confirm(invocation: Invocation, summary: str) -> None:
             if not answer or answer.strip().lower() in ("n", "no"):
                 raise AbortedError("nothing was changed")
             click.echo("Please answer y or n.", err=True)
+
+
+def _agreed(invocation: Invocation) -> bool:
+    """Say whether the user has said yes beforehand: with ``-y``, or in the settings."""
+    if invocation.yes:
+        return True
+    from kaa.settings.configuration import load_configuration
+
+    try:
+        return load_configuration(os.environ, only=("always_yes",)).always_yes
+    except KaaError:
+        return False  # settings that cannot be read agree to nothing; whoever mends them is asked
