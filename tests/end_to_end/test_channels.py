@@ -274,8 +274,11 @@ def test_an_environment_can_do_without_a_channel_that_is_gone(
     assert changed.code == 0, changed.out
     assert changed.json["plan"]["unchanged"] == 1, "what came from there stays"
     assert kaa("update", "-n", "den", "bear", "--dry-run").code == 0, "it is forgotten for good"
-    alone = refused("install", "-n", "den", "--override-channels", "bear", "-y")
-    assert alone["exit_code"] == 2
+    for command in (["install", "-n", "den"], ["create", "-n", "lair"]):
+        alone = refused(*command, "--override-channels", "bear", "-y")
+        assert alone["exit_code"] == 2
+    made = kaa("create", "-n", "lair", *options, "bear", "-y")
+    assert made.code == 0, made.err
 
 
 def test_a_channel_that_says_nothing_is_given_up(forge: CondaChannel) -> None:

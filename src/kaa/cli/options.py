@@ -205,15 +205,12 @@ def solve_options(
             multiple=True,
             help="A directory or page that has wheels and source distributions.",
         ),
+        click.option(
+            _OVERRIDE_CHANNELS,
+            is_flag=True,
+            help="Take packages from the sources of -c only, now and from then on.",
+        ),
     ]
-    if not platform:
-        shared.append(
-            click.option(
-                _OVERRIDE_CHANNELS,
-                is_flag=True,
-                help="Take packages from the sources of -c only, now and from then on.",
-            )
-        )
     if platform:
         shared.append(
             click.option(
@@ -263,7 +260,7 @@ def _solve_options(values: dict[str, Any]) -> SolveOptions:
     no_deps, only_deps = values.pop("no_deps"), values.pop("only_deps")
     if no_deps and only_deps:
         raise RequestError("--no-deps and --only-deps leave nothing", hint="give one of them")
-    sources, override_channels = values.pop("sources"), values.pop("override_channels", False)
+    sources, override_channels = values.pop("sources"), values.pop("override_channels")
     if override_channels and not sources:
         raise RequestError(
             f"{_OVERRIDE_CHANNELS} leaves no sources", hint="name one: `-c conda-forge`"
