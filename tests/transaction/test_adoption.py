@@ -25,19 +25,22 @@ from kaa.transaction.leftovers import clear_leftovers
 from prefix_records import write_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ASKED = Manifest("demo", ("bear",), ("forge",), "kaa adopt", "2026-01-01T00:00:00+00:00")
 OLD_HISTORY = "==> 2025-01-01 00:00:00 <==\n# cmd: conda create\n+forge/noarch::bear-1.0-0\n"
+RECORDS = [{"name": "bear", "version": "1.0", "build": "0", "build_number": 0, "files": []}]
 
 _WORK = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from kaa.environments.prefix import Prefix
 from kaa.model.environment import Manifest
 from kaa.transaction import adoption
 
 prefix, instant, exchanging = Prefix(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[3] == "yes"
+records = json.loads(sys.argv[4])
 asked = Manifest("demo", ("bear",), ("forge",), "kaa adopt", "2026-01-01T00:00:00+00:00")
 events = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink", "shutil.rmtree"}
 count = -1
@@ -60,7 +63,7 @@ def exchange(one, other):
 real, adoption.exchange = adoption.exchange, exchange
 sys.addaudithook(watch)
 count = 0
-adoption.adopt_directory(prefix, asked)
+adoption.adopt_directory(prefix, asked, records)
 count = -1
 """
 
@@ -71,6 +74,13 @@ def conda_made(path: Path) -> Prefix:
     (path / "lib").mkdir()
     (path / "lib" / "bear.txt").write_text("growl")
     (path / "lib" / "link").symlink_to("bear.txt")
+    return Prefix(path)
+
+
+def made_by_venv(path: Path) -> Prefix:
+    (path / "lib").mkdir(parents=True)
+    (path / "lib" / "bear.txt").write_text("growl")
+    (path / "pyvenv.cfg").write_text("home = /usr/bin\n")
     return Prefix(path)
 
 
@@ -100,11 +110,13 @@ def assert_adopted(prefix: Prefix, before: dict[str, str]) -> None:
     assert read_manifest(prefix.path) == ASKED
     assert [record["name"] for record in find_generation(prefix, 1).records()] == ["bear"]
     history = (prefix.path / HISTORY).read_text()
-    assert history.startswith(OLD_HISTORY)
+    assert history.startswith(OLD_HISTORY) or str(HISTORY) not in before
     assert history.count("kaa adopt") == 1 and history.count("bear-1.0-0") == 1
     after = tree(prefix.path.resolve())
     files = ("", "/lock.json", "/manifest.json", "/records-seal.json")
     own = {str(HISTORY), *(f"conda-meta/kaa{name}" for name in files)}
+    if "pyvenv.cfg" in before:
+        own |= {"conda-meta", "conda-meta/bear-1.0-0.json"}
     assert {path: text for path, text in after.items() if path not in own} == {
         path: text for path, text in before.items() if path not in own
     }
@@ -133,14 +145,19 @@ def test_what_shares_its_content_is_not_written_into(prefix: Prefix, tmp_path: P
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 @pytest.mark.parametrize("exchanging", ["yes", "no"])
-def test_an_adoption_that_is_killed_has_happened_or_not(tmp_path: Path, exchanging: str) -> None:
+@pytest.mark.parametrize("make", [conda_made, made_by_venv])
+def test_an_adoption_that_is_killed_has_happened_or_not(
+    tmp_path: Path, exchanging: str, make: Callable[[Path], Prefix]
+) -> None:
     seen = set()
+    records = RECORDS if make is made_by_venv else []
+    work = [sys.executable, "-c", _WORK]
     for instant in range(100):
         layout = Layout(tmp_path / str(instant))
-        prefix = conda_made(layout.environments / "demo")
+        prefix = make(layout.environments / "demo")
         before = tree(prefix.path)
         done = subprocess.run(
-            [sys.executable, "-c", _WORK, str(prefix.path), str(instant), exchanging],
+            [*work, str(prefix.path), str(instant), exchanging, json.dumps(records)],
             capture_output=True,
             text=True,
             check=False,
@@ -161,7 +178,7 @@ def test_an_adoption_that_is_killed_has_happened_or_not(tmp_path: Path, exchangi
         seen.add((there, prefix.path.is_symlink()))
         # And the same command does it, whatever there was.
         if not prefix.path.is_symlink():
-            adopt_directory(prefix, ASKED)
+            adopt_directory(prefix, ASKED, records)
             assert_adopted(prefix, before)
     else:
         raise AssertionError("it never ends")
@@ -200,12 +217,11 @@ def test_what_has_to_stay_where_it_is(prefix: Prefix, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     venv.mkdir()
     assert "no conda-meta" in reason(venv)
-    (venv / "pyvenv.cfg").write_text("home = /usr/bin\n")
-    assert "a virtual environment" in reason(venv)
     link = tmp_path / "link"
     link.symlink_to(prefix.path)
     assert f"a link to {prefix.path}" in reason(link)
     adopt_directory(prefix, ASKED)
+    assert "one of kaa's environments already" in reason(prefix.path)
     assert "another environment's generations" in reason(prefix.current)
 
 

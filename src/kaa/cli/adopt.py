@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.cli.invocation import Invocation
+    from kaa.environments.prefix import Prefix
     from kaa.model.adoption import Adoption
     from kaa.store.layout import Layout
 
@@ -23,16 +24,21 @@ _EXAMPLES = """\b
 Examples:
   kaa adopt -n demo                    what pip has installed into demo
   kaa adopt -n demo rich               that package only
-  kaa adopt -p ~/miniforge3/envs/old   an environment that conda has made
+  kaa adopt ~/miniforge3/envs/old      an environment that conda has made
+  kaa adopt .venv                      one that venv, virtualenv or uv has made
 """
 
+_LENT = "ipykernel, shared by all of them"
 
-@click.command(short_help="Take over what pip installed, or what conda made.", epilog=_EXAMPLES)
+
+@click.command(
+    short_help="Take over what pip installed, or what conda, venv or uv made.", epilog=_EXAMPLES
+)
 @environment_options
-@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
+@click.argument("what", metavar="[PREFIX | PACKAGE...]", nargs=-1)
 @changing_options
 def adopt(
-    invocation: Invocation, name: str | None, prefix: Path | None, packages: tuple[str, ...]
+    invocation: Invocation, name: str | None, prefix: Path | None, what: tuple[str, ...]
 ) -> None:
     """Take over what other programs have installed.
 
@@ -40,28 +46,31 @@ def adopt(
     hand becomes one of the environment's own packages, in the same version: it is replaced by the
     same files, and updated and removed like every other from then on.
 
-    An environment that conda, mamba or pixi has made becomes one of kaa's: nothing in it is copied
-    or installed again. Its directory becomes the environment's first generation, and a link takes
-    its place.
+    An environment that conda, mamba, pixi, venv, virtualenv or uv has made becomes one of kaa's:
+    nothing in it is copied or installed again. Its directory becomes the environment's first
+    generation, and a link takes its place. PREFIX is its path; -n finds it by its name, too.
     """
     from kaa.cli.question import require_answer
 
-    name, prefix = one_of_or_active(name, prefix)
+    place = _place(what) if name is None and prefix is None else None
+    packages = () if place else what
+    name, prefix = one_of_or_active(name, place or prefix)
     require_answer(invocation)
 
     from kaa.cli.interrupts import run_cancellable
     from kaa.model.errors import RequestError
     from kaa.settings.directories import this_layout
-    from kaa.workflows.adopt import is_adopted
+    from kaa.workflows.adopt import find_adoptable
 
     layout = this_layout()
-    if is_adopted(layout, name, prefix, invocation.command):
+    found = find_adoptable(layout, name, prefix, invocation.command)
+    if found.current_number is not None:
         from kaa.cli.change import change_environment
         from kaa.workflows.adopt_packages import prepare_packages
         from kaa.workflows.change import ChangeRequest
 
         request = ChangeRequest(
-            name, prefix, packages, invocation.command, dry_run=invocation.dry_run
+            None, found.path, packages, invocation.command, dry_run=invocation.dry_run
         )
         run_cancellable(change_environment(prepare_packages, request, invocation))
     elif packages:
@@ -70,27 +79,42 @@ def adopt(
             hint="adopt the environment first: the same command without packages",
         )
     else:
-        run_cancellable(_adopt_directory(layout, name, prefix, invocation))
+        run_cancellable(_adopt_directory(found, layout, invocation))
 
 
-async def _adopt_directory(
-    layout: Layout, name: str | None, prefix: Path | None, invocation: Invocation
-) -> None:
+def _place(what: tuple[str, ...]) -> Path | None:
+    """Return the path that the only argument is, where it cannot be meant for a package."""
+    from pathlib import Path
+
+    if len(what) != 1:
+        return None
+    path = Path(what[0]).expanduser()
+    written = what[0].startswith((".", "~")) or len(path.parts) > 1
+    there = any((path / name).exists() for name in ("pyvenv.cfg", "conda-meta"))
+    return path if written or there else None
+
+
+async def _adopt_directory(found: Prefix, layout: Layout, invocation: Invocation) -> None:
+    from contextlib import AsyncExitStack
+
+    from kaa.cli.progress import display
     from kaa.cli.question import confirm
     from kaa.cli.text import printable, write_json, write_line
     from kaa.workflows.adopt import carry_out_adoption, prepare_adoption
 
-    preparing = prepare_adoption(
-        layout, name, prefix, invocation.command, dry_run=invocation.dry_run
-    )
-    async with preparing as adoption:
+    command, dry_run = invocation.command, invocation.dry_run
+    async with AsyncExitStack() as stack:
+        with display(invocation) as progress:
+            preparing = prepare_adoption(found, layout, command, progress, dry_run=dry_run)
+            adoption = await stack.enter_async_context(preparing)
         plan, environment = adoption.plan, None
         if invocation.speaks:
             for line in adoption_text(plan):
                 write_line(line)
         if not invocation.dry_run:
             confirm(invocation, f"Adopt {plan.prefix}")
-            environment = await carry_out_adoption(adoption, layout)
+            with display(invocation) as progress:
+                environment = await carry_out_adoption(adoption, layout, progress)
     if invocation.json:
         told = environment.as_dict() if environment else None
         answer = {"plan": plan.as_dict(), "environment": told}
@@ -115,10 +139,12 @@ def adoption_text(plan: Adoption) -> list[str]:
         ("Asked for", ", ".join(plan.specs)),
         ("Sources", ", ".join(plan.sources)),
     ]
+    lent = [plan.overlay] if plan.overlay else []
     shown = [row for row in rows if row[1] and (row[0] != "By hand" or by_hand)]
     return [
         "To be adopted as it is: the directory becomes generation 1, and a link takes its place.",
         *(printable(f"  {line}") for line in aligned(shown)),
         *(f"Note: {printable(note)}" for note in plan.notes),
+        *(f"Also, once for every environment with Python {each}: {_LENT}" for each in lent),
         *process_lines(plan.processes),
     ]

@@ -38,7 +38,7 @@ def read_facts(prefix: str, architecture: str | None, *, windows: bool = False) 
     ``architecture`` is this machine's, as ``platform.machine`` has it; None does not look.
     """
     records = _names(os.path.join(prefix, "conda-meta"))
-    settings = _settings(os.path.join(prefix, "pyvenv.cfg"))
+    settings = virtual_settings(prefix)
     if records is None and settings is None and not _has_interpreter(prefix, windows):
         return _unreadable(prefix)
     python, folder = _python(prefix, records or [], settings, windows)
@@ -103,9 +103,10 @@ def _names(directory: str) -> list[str] | None:
         return None
 
 
-def _settings(file: str) -> dict[str, str] | None:
+def virtual_settings(prefix: str) -> dict[str, str] | None:
+    """Return what ``pyvenv.cfg`` (PEP 405) says, keys in lower case; None where there is none."""
     try:
-        with open(file, encoding="utf-8", errors="replace") as stream:
+        with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8", errors="replace") as stream:
             lines = stream.read(_LARGEST).splitlines()
     except OSError:
         return None

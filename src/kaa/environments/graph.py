@@ -37,14 +37,22 @@ def read_graph(generation: Path, *, foreign: bool = False) -> DependencyGraph:
         for record in read_heads(generation)
         if isinstance(record.get("name"), str)
     }
-    manifest = read_manifest(generation)
-    nodes = _with_asked([_node(record) for record in records.values()], manifest)
-    nodes = _with_needs(nodes, records)
+    nodes = _nodes(records, read_manifest(generation))
     if foreign:
         from kaa.environments.foreign_graph import foreign_nodes
 
         nodes += foreign_nodes(generation, nodes)
     return DependencyGraph(nodes)
+
+
+def graph_of(records: Iterable[dict[str, Any]]) -> DependencyGraph:
+    """Return the packages of records (JSON of ``conda-meta``) that are in no environment yet."""
+    return DependencyGraph(_nodes({record["name"]: record for record in records}, None))
+
+
+def _nodes(records: Mapping[str, dict[str, Any]], manifest: Manifest | None) -> list[Node]:
+    nodes = _with_asked([_node(record) for record in records.values()], manifest)
+    return _with_needs(nodes, records)
 
 
 def _node(record: dict[str, Any]) -> Node:

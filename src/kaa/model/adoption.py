@@ -18,7 +18,8 @@ class Adoption:
 
     ``program`` is who made it, as far as that can be told; ``specs`` are taken to be what was
     asked for, and ``sources`` where the packages are from; ``foreign`` are packages without a
-    record, which stay so; ``notes`` are what else a user should know before agreeing.
+    record, which stay so; ``notes`` are what else a user should know before agreeing; ``overlay``
+    is Python's minor version where the kernel needs an overlay that is not there yet.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Adoption:
     foreign: tuple[Package, ...] = ()
     processes: tuple[Process, ...] = ()
     notes: tuple[str, ...] = ()
+    overlay: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``--json`` prints."""
@@ -43,4 +45,5 @@ class Adoption:
             "foreign": [each.as_dict() for each in self.foreign],
             "processes": [each.as_dict() for each in self.processes],
             "notes": list(self.notes),
+            "overlay": self.overlay,
         }

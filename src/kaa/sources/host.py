@@ -78,6 +78,21 @@ def ask_host_python(python: Path) -> HostPython | None:
     return _usable(_ask(str(python)))
 
 
+def host_python(interpreter: Path) -> HostPython | None:
+    """Return the interpreter that a program is, or that a virtual environment's is a copy of.
+
+    None for what does not start, and for what environments cannot be made with (:data:`OLDEST`).
+    """
+    try:
+        real = interpreter.resolve(strict=True)
+        python = ask_host_python(real)
+        if python is not None and (base := python.executable.resolve()) != real:
+            python = ask_host_python(base)
+    except (OSError, RuntimeError):
+        return None
+    return python
+
+
 def _candidates() -> list[Path]:
     from findpython.providers import ALL_PROVIDERS
 
@@ -172,7 +187,7 @@ class HostSource:
     """The ``RepoDataSource`` of this machine's interpreters."""
 
     def __init__(self, pythons: Sequence[HostPython]) -> None:
-        self._records = {python.version: _record(python) for python in pythons}
+        self._records = {python.version: host_record(python) for python in pythons}
 
     async def fetch_package_records(
         self, platform: Subdir, name: PackageName
@@ -187,7 +202,8 @@ class HostSource:
         return ["python"] if str(platform) == "noarch" else []
 
 
-def _record(python: HostPython) -> RepoDataRecord:
+def host_record(python: HostPython) -> RepoDataRecord:
+    """Return the ``python`` record of an interpreter of this machine."""
     from rattler import PackageRecord, RepoDataRecord
     from rattler.package import BuildString
 

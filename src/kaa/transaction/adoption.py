@@ -11,16 +11,18 @@ nowhere; it is finished from there.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaa.environments.conda_history import HISTORY, State, append_history
 from kaa.environments.heads import read_heads
 from kaa.environments.history import LOCK, lock_of, write_lock_file
 from kaa.environments.prefix import ADOPTING, GENERATIONS, MANIFEST, OWN, write_manifest_file
 from kaa.environments.sealed import SEAL, seal_records
+from kaa.environments.virtual import is_virtual
 from kaa.model.errors import UnsupportedError
 from kaa.store.disk import check_writable, flush, writing
 from kaa.store.exchange import exchange
@@ -28,10 +30,13 @@ from kaa.store.run_token import random_text
 from kaa.transaction.commit import BESIDE, UNANNOUNCED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from kaa.environments.prefix import Prefix
     from kaa.model.environment import Manifest
 
 _LINK = "link"
+_RECORDS = Path("conda-meta")
 _BASE = ("condabin", "pkgs")
 """What is below the prefix of an installation of conda, beside its own packages."""
 
@@ -43,7 +48,7 @@ def check_adoptable(prefix: Prefix) -> None:
     :class:`~kaa.model.errors.NotWritableError`.
     """
     path = prefix.path
-    reason = _reason(path)
+    reason = _reason(prefix)
     if reason is not None:
         raise UnsupportedError(
             f"{path} cannot be adopted",
@@ -51,16 +56,17 @@ def check_adoptable(prefix: Prefix) -> None:
             hint="make an environment of kaa's own with the same packages: `kaa create`",
         )
     check_writable(prefix.generations)
-    for directory in (path.parent, path, path / "conda-meta"):
+    for directory in (path.parent, path, path / _RECORDS):
         check_writable(directory)
 
 
-def _reason(path: Path) -> str | None:
+def _reason(prefix: Prefix) -> str | None:
+    path = prefix.path
+    if prefix.current_number is not None:
+        return "it is one of kaa's environments already"
     if path.is_symlink():
         return f"it is a link to {path.readlink()}; that is what can be adopted"
-    if (path / "pyvenv.cfg").is_file() and not (path / "conda-meta").is_dir():
-        return "it is a virtual environment, which a later version will be able to adopt"
-    if not (path / "conda-meta").is_dir():
+    if not (path / _RECORDS).is_dir() and not is_virtual(path):
         return "it has no conda-meta directory, so that nobody knows what is in it"
     if any((path / name).is_dir() for name in _BASE):
         return "conda, mamba or the like is installed in it and works from there"
@@ -73,10 +79,13 @@ def _reason(path: Path) -> str | None:
     return None
 
 
-def adopt_directory(prefix: Prefix, manifest: Manifest) -> int:
+def adopt_directory(
+    prefix: Prefix, manifest: Manifest, records: Sequence[Mapping[str, Any]] = ()
+) -> int:
     """Make the directory at ``prefix`` a generation, put the link in its place; return the number.
 
-    The caller is the environment's only writer. Raises what :func:`check_adoptable` does, and the
+    ``records`` (JSON of ``conda-meta``) are those of the packages in a directory that has none. The
+    caller is the environment's only writer. Raises what :func:`check_adoptable` does, and the
     errors of the disk; then the directory is where it was.
     """
     with writing(prefix.path):
@@ -85,7 +94,7 @@ def adopt_directory(prefix: Prefix, manifest: Manifest) -> int:
         number = prefix.next_number()
         mark = prefix.generations / f"{ADOPTING}{number}"
         try:
-            _prepare(prefix, mark, manifest, prefix.generations / str(number))
+            _prepare(prefix, mark, manifest, records, prefix.generations / str(number))
             flush(prefix.path.parent)
             _switch(prefix, mark, prefix.generations / str(number))
         finally:
@@ -119,17 +128,27 @@ def was_interrupted(prefix: Prefix) -> bool:
     return any(prefix.generations.glob(f"{ADOPTING}*"))
 
 
-def _prepare(prefix: Prefix, mark: Path, manifest: Manifest, generation: Path) -> None:
+def _prepare(
+    prefix: Prefix,
+    mark: Path,
+    manifest: Manifest,
+    records: Sequence[Mapping[str, Any]],
+    generation: Path,
+) -> None:
     mark.mkdir(parents=True)
     target = Path(os.path.relpath(generation, prefix.path.parent))
     (mark / _LINK).symlink_to(target, target_is_directory=True)
     write_manifest_file(mark / MANIFEST.name, manifest)
-    write_lock_file(mark / LOCK.name, lock_of(prefix.path))
     history = mark / HISTORY
     history.parent.mkdir()
+    for record in records:
+        name = f"{record['name']}-{record['version']}-{record['build']}.json"
+        (mark / _RECORDS / name).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    recorded = mark if records else prefix.path
+    write_lock_file(mark / LOCK.name, lock_of(recorded))
     if (prefix.path / HISTORY).is_file():
         shutil.copyfile(prefix.path / HISTORY, history)
-    heads = tuple(read_heads(prefix.path))
+    heads = tuple(read_heads(recorded))
     before, after = State(heads), State(heads, manifest.specs)
     append_history(mark, manifest.command, manifest.created, before, after)
 
@@ -145,7 +164,9 @@ def _switch(prefix: Prefix, mark: Path, generation: Path) -> None:
 
 def _complete(mark: Path, generation: Path) -> None:
     """Put what lies ready where it belongs; what an interrupted run has moved is there."""
-    (generation / OWN).mkdir(exist_ok=True)
+    (generation / OWN).mkdir(parents=True, exist_ok=True)
+    for record in (mark / _RECORDS).glob("*.json"):
+        record.replace(generation / _RECORDS / record.name)
     for name, place in ((MANIFEST.name, MANIFEST), (LOCK.name, LOCK), (HISTORY, HISTORY)):
         with contextlib.suppress(FileNotFoundError):
             (mark / name).replace(generation / place)

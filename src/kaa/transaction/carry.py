@@ -56,7 +56,7 @@ from kaa.transaction.compared import (
     compare_with_new,
     compare_with_past,
 )
-from kaa.transaction.comparison import Owners, not_shared, source_of
+from kaa.transaction.comparison import Owners, not_shared, recorded_otherwise, source_of
 from kaa.transaction.copying import (
     copy_file,
     copy_properties,
@@ -218,7 +218,8 @@ class _Work:
             if not self.repair:  # whose plan has said so
                 self.keep(Kept.DAMAGED, path)
         elif self._is_same(path, owner):
-            if not self.moved or self._is_edited(path, status, owner):
+            as_ever = not self.moved and not recorded_otherwise(path, owner, self.after)
+            if as_ever or self._is_edited(path, status, owner):
                 self._copy(path, status)
         elif self._is_edited(path, status, owner):
             self._carry_edited(path, status, owner)
@@ -229,7 +230,8 @@ class _Work:
             return  # it names the other path
         owner = self.before.get(path)
         if owner is not None:  # and Python has made it anew
-            if self._is_same(path, owner) and owner.name not in self.mended:
+            as_ever = self._is_same(path, owner) and owner.name not in self.mended
+            if as_ever and not recorded_otherwise(path, owner, self.after):
                 self._copy(path, status)
         elif path not in self.after and self._has_same_source(source):
             self._copy(path, status)

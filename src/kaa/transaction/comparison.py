@@ -63,6 +63,17 @@ def source_of(path: str) -> str | None:
     return f"{directory[: -len('__pycache__')]}{name.split('.', 1)[0]}.py"
 
 
+def recorded_otherwise(path: str, before: PackageFiles, after: Owners) -> bool:
+    """Say whether the same package has another content for ``path`` in two generations' records.
+
+    One of them was adopted: its package is what another installer made of the wheel, whose scripts
+    and lists are its own. Nobody has edited that, and it belongs to that generation.
+    """
+    owner = after.get(path)
+    hashes = {each.hashes.get(path) for each in (before, owner) if each is not None}
+    return len(hashes - {None}) > 1
+
+
 class Owners:
     """Says whose a path is; what is needed for that is made when the first one asks."""
 

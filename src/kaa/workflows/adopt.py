@@ -1,4 +1,8 @@
-"""Take over an environment that conda, mamba or pixi made: it becomes its own first generation."""
+"""Take over an environment that another program made: it becomes its own first generation.
+
+What is in one of conda's, mamba's or pixi's its records say; virtual environments have none
+(:mod:`kaa.workflows.adopt_virtual`).
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,25 @@ import asyncio
 import os
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
+from kaa.environments.discovery import discover
+from kaa.environments.elsewhere import note_directory
 from kaa.environments.graph import read_graph
 from kaa.environments.heads import read_heads
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info, read_manifest
 from kaa.environments.processes import users_of
+from kaa.environments.virtual import is_virtual
 from kaa.environments.writer import sole_writer, sole_writer_meanwhile
 from kaa.model.adoption import Adoption
-from kaa.model.environment import EnvironmentInfo, Manifest, now
-from kaa.model.errors import EnvironmentStateError, InvalidSpecError, RequestError
-from kaa.model.package import is_subdir, project_name, source_of_channel
+from kaa.model.environment import Manifest, now
+from kaa.model.errors import EnvironmentStateError, RequestError
+from kaa.model.options import SolveOptions
+from kaa.model.package import is_subdir, source_of_channel
 from kaa.settings.configuration import load_configuration
-from kaa.solver.specs import parse_spec
 from kaa.sources.channels import resolve_sources
 from kaa.store.locks import at_work
 from kaa.transaction.adoption import (
@@ -30,72 +37,84 @@ from kaa.transaction.adoption import (
     settle_adoption,
     was_interrupted,
 )
+from kaa.workflows.adopt_virtual import SOURCES, plan_virtual
+from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
 from kaa.workflows.announce import announce
 from kaa.workflows.inspect import find_environment, foreign_packages
+from kaa.workflows.kernel import lend_kernel
+from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
-    from pathlib import Path
 
+    from kaa.model.environment import EnvironmentInfo
     from kaa.model.graph import DependencyGraph
+    from kaa.model.progress import Progress
     from kaa.settings.configuration import Configuration
     from kaa.store.layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryAdoption:
-    """An adoption that is planned, and has changed nothing yet."""
+def find_adoptable(layout: Layout, name: str | None, prefix: Path | None, command: str) -> Prefix:
+    """Return the environment of this name or at this path, whoever has made it.
 
-    plan: Adoption
-    manifest: Manifest
-
-
-def is_adopted(layout: Layout, name: str | None, prefix: Path | None, command: str) -> bool:
-    """Say whether an environment is kaa's already, generations and all.
-
-    An adoption of it that was interrupted is finished, or taken back, before that. Raises
-    :class:`~kaa.model.errors.EnvironmentNotFoundError`, and
-    :class:`~kaa.model.errors.UnsupportedError` for a virtual environment.
+    A name that kaa has no environment of is looked for among those of other programs. An adoption
+    that was interrupted is finished, or taken back, before that. Raises
+    :class:`~kaa.model.errors.EnvironmentNotFoundError`.
     """
-    path = Prefix(resolve_prefix(layout, name, prefix))
-    if was_interrupted(path):
-        with sole_writer(path, command), at_work(layout):
-            settle_adoption(path)
-            announce(path, layout)
-    if (path.path / "pyvenv.cfg").is_file() and path.current_number is None:
-        check_adoptable(path)
-    return find_environment(layout, name, prefix).current_number is not None
+    found = Prefix(resolve_prefix(layout, name, prefix))
+    if was_interrupted(found):
+        with sole_writer(found, command), at_work(layout):
+            settle_adoption(found)
+            announce(found, layout)
+    if name is not None and not os.path.lexists(found.path):
+        others = [each for each in discover(layout).environments if name in (each.name, each.label)]
+        if len(others) != 1:
+            return find_environment(layout, name, None)
+        found = Prefix(Path(others[0].prefix))
+    if found.current_number is None and is_virtual(found.path):
+        return found
+    return find_environment(layout, None, found.path)
 
 
 @asynccontextmanager
 async def prepare_adoption(
-    layout: Layout, name: str | None, prefix: Path | None, command: str, *, dry_run: bool = False
+    found: Prefix, layout: Layout, command: str, progress: Progress, *, dry_run: bool = False
 ) -> AsyncIterator[DirectoryAdoption]:
     """Say what adopting an environment is going to mean, for :func:`carry_out_adoption`.
 
-    Raises :class:`~kaa.model.errors.EnvironmentNotFoundError`,
+    ``found`` is of :func:`find_adoptable`. Raises
     :class:`~kaa.model.errors.UnsupportedError` for one that cannot be adopted, and the errors of
     the disk.
     """
-    found = find_environment(layout, name, prefix)
     check_path(found.path)
     check_adoptable(found)
     async with AsyncExitStack() as stack:
         if not dry_run:
+            note_directory(layout, found)
             await stack.enter_async_context(sole_writer_meanwhile(found, command))
             stack.enter_context(at_work(layout))
-            check_adoptable(found)
-        yield await asyncio.to_thread(_planned, found, command)
+            check_adoptable(found)  # who was waited for may have adopted it
+        if is_virtual(found.path):
+            opened = open_supply(layout, SolveOptions(sources=SOURCES), progress, prefix=found.path)
+            supply = await stack.enter_async_context(opened)
+            yield await plan_virtual(found, command, layout, supply, progress)
+        else:
+            yield await asyncio.to_thread(_planned, found, command)
 
 
-async def carry_out_adoption(adoption: DirectoryAdoption, layout: Layout) -> EnvironmentInfo:
+async def carry_out_adoption(
+    adoption: DirectoryAdoption, layout: Layout, progress: Progress
+) -> EnvironmentInfo:
     """Do it, as a whole or not at all, and return what the environment is then.
 
     Raises what :func:`~kaa.transaction.adoption.adopt_directory` does.
     """
-    prefix = Prefix(adoption.plan.prefix)
+    plan, prefix = adoption.plan, Prefix(adoption.plan.prefix)
     try:
-        await asyncio.to_thread(adopt_directory, prefix, adoption.manifest)
+        await asyncio.to_thread(adopt_directory, prefix, adoption.manifest, adoption.records)
+        if plan.overlay is not None and adoption.supply is not None:
+            sources = adoption.supply.chosen
+            await lend_kernel(plan.name, plan.overlay, sources, layout, adoption.supply, progress)
     finally:
         announce(prefix, layout)
     return read_info(prefix)
@@ -128,36 +147,11 @@ def _planned(prefix: Prefix, command: str) -> DirectoryAdoption:
 
 
 def _specs(path: Path, graph: DependencyGraph) -> tuple[str, ...]:
-    """Return what was asked for: as records or conda's history have it, and what nothing needs.
-
-    The next change removes what nobody asked for and nothing needs; whoever made the environment
-    has not, and may have had reasons that nobody wrote down.
-    """
+    """Return what was asked for: as records or conda's history have it, and what nothing needs."""
     manifest = read_manifest(path)
     recorded = [spec for node in graph.requested() for spec in node.asked]
     texts = manifest.specs if manifest else tuple(recorded) or asked_in_history(path)
-    names = {project_name(node.name): node.name for node in graph.nodes.values()}
-    specs: dict[str, str] = {}
-    for text in texts:
-        spec = _usable(text)
-        if spec is not None and spec[0] in names:
-            specs[names[spec[0]]] = spec[1]
-    wanted = [graph.nodes[name] for name in specs]
-    for node in (*graph.tops(), *graph.nodes.values()):
-        if node.name not in graph.reached(wanted) and node.version:
-            wanted.append(node)
-            specs[node.name] = node.name
-    return tuple(specs.values())
-
-
-def _usable(text: str) -> tuple[str, str] | None:
-    """Return the project and the text of a spec; only its name where the rest makes no sense."""
-    try:
-        spec = parse_spec(text)
-    except (InvalidSpecError, RequestError):
-        return None
-    # An archive that was named by its URL was a choice of that moment.
-    return project_name(spec.name), spec.name if spec.direct else text
+    return tuple(asked_for(graph, texts).values())
 
 
 def _sources(path: Path, *, indexed: bool) -> tuple[str, ...]:

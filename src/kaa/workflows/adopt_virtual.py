@@ -1,0 +1,197 @@
+"""Plan the adoption of a virtual environment, as venv, virtualenv and uv make it.
+
+Its interpreter becomes a ``python`` of this machine, and each distribution that is a wheel of an
+index, file by file as it was installed, becomes a package: with the URL and hash by which every
+later change fetches it. All others stay what they are, and are carried along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kaa.doctor.distributions import find_distributions, twice
+from kaa.environments.foreign import Foreign, direct_url, foreign_package
+from kaa.environments.graph import graph_of
+from kaa.environments.prefix import GENERATIONS
+from kaa.environments.processes import users_of
+from kaa.environments.recorded_files import recorded_files, with_files
+from kaa.environments.virtual import CONFIGURATION, read_virtual
+from kaa.kernels.overlay import overlay_ready
+from kaa.model.adoption import Adoption
+from kaa.model.discovered import Maker
+from kaa.model.environment import Manifest, now
+from kaa.model.package import PYPI
+from kaa.model.progress import Phase
+from kaa.network.locations import redact
+from kaa.sources.host import host_record
+from kaa.sources.installed_wheel import find_record, read_installed_wheel
+from kaa.sources.target import host_target
+from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from rattler import RepoDataRecord
+
+    from kaa.doctor.distributions import Distribution
+    from kaa.environments.prefix import Prefix
+    from kaa.environments.virtual import VirtualEnvironment
+    from kaa.model.graph import DependencyGraph
+    from kaa.model.package import Package
+    from kaa.model.progress import Progress
+    from kaa.store.host_python import HostPython
+    from kaa.store.layout import Layout
+    from kaa.workflows.supply import Supply
+
+SOURCES = (PYPI,)
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A distribution: the record that it gets, or why it stays without one."""
+
+    distribution: Distribution
+    package: Package
+    record: dict[str, Any] | None = None
+    reason: str = ""
+
+    @property
+    def requested(self) -> bool:
+        # uv says of all that it installs that it was asked for.
+        return self.package.requested and self.package.source != "uv"
+
+
+async def plan_virtual(
+    prefix: Prefix, command: str, layout: Layout, supply: Supply, progress: Progress
+) -> DirectoryAdoption:
+    """Say what adopting a virtual environment is going to mean.
+
+    Raises :class:`~kaa.model.errors.UnsupportedError` for one that kaa could not go on with. An
+    index that cannot be asked is no error: what it would have known stays to be adopted later.
+    """
+    virtual = await asyncio.to_thread(read_virtual, prefix.path)
+    found = await _look(virtual, supply, progress)
+    records = [_python_record(virtual), *(each.record for each in found if each.record)]
+    graph = graph_of(records)
+    asked = asked_for(graph, _asked(virtual, found))
+    records = [
+        {**record, "requested_specs": [asked[record["name"]]] if record["name"] in asked else []}
+        for record in records
+    ]
+    manifest = Manifest(
+        prefix.name, tuple(asked.values()), SOURCES, command, now(), prefix=str(prefix.path)
+    )
+    minor = virtual.python.minor
+    plan = Adoption(
+        prefix.name,
+        prefix.path,
+        virtual.maker,
+        len(records),
+        manifest.specs,
+        SOURCES,
+        tuple(each.package for each in found if each.record is None),
+        await asyncio.to_thread(users_of, prefix),
+        tuple(_notes(virtual, found, graph)),
+        None if virtual.own_ipykernel or overlay_ready(layout, minor) else minor,
+    )
+    return DirectoryAdoption(plan, manifest, tuple(records), supply)
+
+
+def _asked(virtual: VirtualEnvironment, found: Sequence[_Found]) -> list[str]:
+    names = [each.distribution.name for each in found if each.record and each.requested]
+    return [f"python={virtual.python.minor}", *names]
+
+
+async def _look(
+    virtual: VirtualEnvironment, supply: Supply, progress: Progress
+) -> tuple[_Found, ...]:
+    site = virtual.python.site_packages
+    there = await asyncio.to_thread(find_distributions, virtual.path, [site], ())
+    doubled = {each.package for each in twice(there)}
+    found = await asyncio.gather(*(_one(each, virtual, supply, doubled) for each in there))
+    progress.finish(Phase.METADATA)
+    return tuple(found)
+
+
+async def _one(
+    distribution: Distribution,
+    virtual: VirtualEnvironment,
+    supply: Supply,
+    doubled: set[str | None],
+) -> _Found:
+    foreign = Foreign(distribution.name, distribution.version, distribution.metadata, frozenset())
+    package = foreign_package(virtual.path, foreign)
+    origin = direct_url(virtual.path, foreign)
+    reason = "there are two of it" if distribution.name in doubled else ""
+    if distribution.rows is None or not distribution.metadata.endswith(".dist-info"):
+        reason = "it has no list of its files (RECORD)"
+    elif origin is not None:
+        reason = f"it is from {redact(str(origin.get('url') or 'another place'))}"
+    if reason:
+        return _Found(distribution, package, reason=reason)
+    return await _of_index(distribution, package, virtual, supply)
+
+
+async def _of_index(
+    distribution: Distribution, package: Package, virtual: VirtualEnvironment, supply: Supply
+) -> _Found:
+    try:
+        files = await asyncio.to_thread(recorded_files, virtual.path, distribution.rows or ())
+        wheel = read_installed_wheel(
+            distribution.name, distribution.version, virtual.path / distribution.metadata
+        )
+    except OSError as error:
+        return _Found(distribution, package, reason=f"it cannot be read: {error.strerror}")
+    if files.altered:
+        shown = ", ".join(files.altered[:_SHOWN])
+        more = len(files.altered) - _SHOWN
+        reason = f"it was changed since: {shown}{f' and {more} more' if more > 0 else ''}"
+        return _Found(distribution, package, reason=reason)
+    target = host_target((virtual.python.version,))
+    record = await find_record(wheel, supply.catalog.index, supply.metadata, target)
+    if isinstance(record, str):
+        return _Found(distribution, package, reason=record)
+    return _Found(distribution, package, with_files(_as_json(record), files))
+
+
+def _python_record(virtual: VirtualEnvironment) -> dict[str, Any]:
+    rows = [(path, "") for path in _interpreter_files(virtual.path, virtual.python)]
+    return with_files(_as_json(host_record(virtual.python)), recorded_files(virtual.path, rows))
+
+
+def _interpreter_files(path: Path, python: HostPython) -> Iterator[str]:
+    yield CONFIGURATION
+    for folder in ("bin", "Scripts"):
+        for name in ("python", "python3", f"python{python.minor}", "python.exe"):
+            if (path / folder / name).is_file():
+                yield f"{folder}/{name}"
+
+
+def _as_json(record: RepoDataRecord) -> dict[str, Any]:
+    from rattler import PrefixPaths, PrefixRecord
+
+    made = PrefixRecord(record, PrefixPaths(), requested_specs=[], files=[])
+    content: dict[str, Any] = json.loads(made.to_json())
+    return {**content, "requested_specs": []}
+
+
+def _notes(
+    virtual: VirtualEnvironment, found: Sequence[_Found], graph: DependencyGraph
+) -> Iterator[str]:
+    beside = virtual.path.parent / GENERATIONS
+    yield f"its generations are going to be in {beside}, which belongs in no version control"
+    if virtual.maker == Maker.UV.value:
+        yield "`uv sync` and `uv run` go on to change it in place, if it is a project's"
+    for each in found:
+        if each.record is None:
+            name = each.distribution.name
+            needing = (n.name for n in graph.nodes.values() if name in {d.name for d in n.needs})
+            by = next(needing, None)
+            until = f"; {by} needs it, so that the next change installs it anew" if by else ""
+            made_by = each.package.source
+            yield f"{each.distribution} (of {made_by}) stays as it is: {each.reason}{until}"
