@@ -144,6 +144,23 @@ def test_an_environment_file_as_conda_writes_it(
     assert planned >= {"python", "hen", "egg", "bear", "fur", "ipykernel"}
 
 
+def test_what_an_index_has_provided_is_asked_of_an_index_again(
+    forge: CondaChannel, index: LocalIndex, tmp_path: Path
+) -> None:
+    index.add(build_wheel(tmp_path / "wheels", "pip"))
+    sources = ("-c", forge.file_url, "-c", "pypi")
+    made = kaa("create", "-n", "den", *sources, PYTHON, "hen", "bear>=1", "fur=2.1", "-y")
+    assert made.code == 0, made.err
+    for history in ((), ("--from-history",)):
+        exported = kaa("export", "-n", "den", *history, "-f", "den.yml")
+        assert exported.code == 0, exported.err
+        assert kaa("compare", "-n", "den", "den.yml").code == 0, "which is what it was written of"
+        again = kaa("create", "-n", "again", "-f", "den.yml", "--dry-run")
+        assert again.code == 0, again.err
+    content = yaml.safe_load((tmp_path / "den.yml").read_text())
+    assert content["dependencies"] == [PYTHON, "hen", {"pip": ["bear>=1", "fur==2.1.*"]}]
+
+
 @pytest.mark.parametrize("file", ["pixi.toml", "pyproject.toml"])
 def test_what_was_asked_for_in_other_formats(den: str, file: str) -> None:
     exported = kaa("export", "-n", den, "--from-history", "-f", file)

@@ -69,10 +69,12 @@ def compare(
 
         specs = request_from_pylock(file, platform, layout, options.choice).specs
         return Comparison(tuple(_of_specs(specs, records)))
-    from kaa.workflows.from_file import request_from_file
+    from kaa.workflows.from_file import PIP_SECTION, request_from_file
 
     request = request_from_file(file, platform, os.environ, configuration.channels, options.choice)
-    return Comparison(tuple(_of_specs(request.specs, records)))
+    # The file does not say that pip is there, only a new environment is given one.
+    written = [spec for spec in request.specs if not spec.origin.startswith(PIP_SECTION)]
+    return Comparison(tuple(_of_specs(written, records)))
 
 
 def _of_specs(specs: Iterable[Spec], records: Sequence[PrefixRecord]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,14 @@ from kaa.network.locations import redact, redact_text
 from kaa.workflows.inspect import check_there, find_environment, foreign_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from kaa.formats.rendered import Rendered
     from kaa.store.layout import Layout
 
+_PLAIN = re.compile(r"([\w.-]+?)\s*(?:\[[^\]]*\]\s*)?(?:[<>=!~].*)?")
+"""A spec that says nothing of a source, with its name."""
 _LOCKS = (
     FileFormat.EXPLICIT,
     FileFormat.CONDA_LOCK,
@@ -116,7 +119,7 @@ def environment_file(found: Prefix, request: ExportRequest) -> EnvironmentFile:
     if request.from_history:
         asked = manifest.specs if manifest is not None else ()
         asked = asked or asked_in_history(generation) or _requested(heads)
-        dependencies, requirements = _asked(asked)
+        dependencies, requirements = _asked(asked, _projects(heads))
     else:
         direct = _direct(manifest.specs if manifest is not None else ())
         dependencies, requirements = _installed(heads, direct, builds=request.builds)
@@ -160,10 +163,20 @@ def _installed(
     return dependencies, requirements
 
 
-def _asked(specs: Iterable[str]) -> tuple[list[Dependency], list[RequirementLine]]:
+def _asked(
+    specs: Iterable[str], projects: Collection[str]
+) -> tuple[list[Dependency], list[RequirementLine]]:
+    """Return what was asked for; what an index has provided is asked of an index again.
+
+    A file's channels need not have it, and no index is asked for what is a file's dependency.
+    """
+    from kaa.sources.index import normalise
+
     dependencies, requirements = [], []
     for text in map(redact_text, specs):
-        line = _line(text)
+        plain = _PLAIN.fullmatch(text)
+        provided = plain is not None and normalise(plain[1]) in projects
+        line = _line(f"{PYPI}::{text}" if provided else text)
         if line is None:
             dependencies.append(Dependency(text, 0))
         else:
@@ -188,6 +201,20 @@ def _line(text: str) -> RequirementLine | None:
         name, _, version = requirement.partition("=")  # conda's way to ask for a series
         requirement = f"{name}=={version.removesuffix('.*')}.*"
     return RequirementLine(LineKind.REQUIREMENT, requirement, 0)
+
+
+def _projects(heads: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names by which what an index has provided can be asked for."""
+    from kaa.sources.index import distribution_of, normalise
+
+    found = set()
+    for head in heads:
+        if source_of_channel(head.get("channel") or "") == PYPI:
+            file_name = str(head.get("url", "")).rpartition("/")[2]
+            distribution = distribution_of(file_name)
+            names = [head["name"], *(distribution or ())[:1]]
+            found.update(map(normalise, names))
+    return found
 
 
 def _direct(specs: Iterable[str]) -> dict[str, RequirementLine]:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
 _PIP = re.compile(r"^(.*::)?pip\b(?![\w.-])")
+PIP_SECTION = "the pip section of"
+"""Where the pip comes from that nobody has written down, as specs say it."""
 _OF_PYPI = (FileFormat.REQUIREMENTS, FileFormat.PYPROJECT)
 """Formats of which everything comes from an index, Python from this machine."""
 
@@ -70,7 +72,7 @@ def request_from_file(
     with_pip = format_ is FileFormat.ENVIRONMENT_YML and asks_pypi
     if with_pip and not any(_PIP.match(spec.text) for spec in (*specs, *collected.specs)):
         # as conda does: who has a pip section wants to have pip
-        specs.append(parse_spec("pip", origin=f"the pip section of {path.name}"))
+        specs.append(parse_spec("pip", origin=f"{PIP_SECTION} {path.name}"))
     if format_ in _OF_PYPI and not file.channels:
         sources: tuple[str, ...] = (PYPI,)
     else:
