@@ -207,7 +207,7 @@ def _projects(heads: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the names by which what an index has provided can be asked for."""
     from kaa.sources.index import distribution_of, normalise
 
-    found = set()
+    found: set[str] = set()
     for head in heads:
         if source_of_channel(head.get("channel") or "") == PYPI:
             file_name = str(head.get("url", "")).rpartition("/")[2]
