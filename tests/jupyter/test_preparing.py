@@ -286,8 +286,13 @@ def test_when_one_is_killed_none_stays(home: Path, victim: int, busy: bool) -> N
         processes = kernel.processes()
         assert len(processes) == 2
         if busy:  # holds Python's lock, so that no thread looks for a parent
-            deaf = "import ctypes; print('begun', flush=True); ctypes.PyDLL(None).sleep(1000)"
-            kernel.seen(kernel.begin(deaf), "begun")
+            begun = home / "begun"
+            deaf = f"import ctypes; open({str(begun)!r}, 'w'); ctypes.PyDLL(None).sleep(1000)"
+            kernel.begin(deaf)
+            deadline = time.monotonic() + 120
+            while not begun.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
         processes[victim].kill()
         gone(processes)
 

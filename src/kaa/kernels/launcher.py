@@ -111,10 +111,14 @@ def main(argv: list[str]) -> int:
             command = start + rest
         return become(command, environ)
     except MissingOverlayError as error:
-        sys.stderr.write(f"kaa: no kernel for {prefix} yet: {error}\n")
-        if "--prepared" in options:  # and somebody has removed it since
-            return _fall_back(options, prefix, str(error), rest)
-        return _prepare(own, prefix, minor, rest)
+        if "--prepared" not in options and _can_stand_in(options, rest):
+            sys.stderr.write(
+                f"kaa: preparing the shared kernel for Python {minor}, since {prefix} has no "
+                "ipykernel; the first cell waits for it\n"
+            )
+            return _prepare(own, prefix, minor, rest)
+        sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")
+        return _fall_back(options, prefix, str(error), rest)
     except (LookupError, OSError) as error:
         sys.stderr.write(f"kaa: no kernel for {prefix}: {error}\n")
         return _fall_back(options, prefix, str(error), rest)
@@ -151,11 +155,14 @@ def _inside(
     return [program] + command[1:]  # noqa: RUF005 (the file is joined for old Pythons, too)
 
 
+def _can_stand_in(options: Mapping[str, str], arguments: list[str]) -> bool:
+    """Say whether another kernel can open in place of this one, in kaa's own Python."""
+    return os.access(options.get("--fallback", ""), os.X_OK) and "-f" in arguments
+
+
 def _prepare(own: list[str], prefix: str, minor: str, arguments: list[str]) -> int:
     """Open a kernel that has the overlay built, and then starts this launcher once more."""
-    python = own[own.index("--fallback") + 1] if "--fallback" in own else ""
-    if not os.access(python, os.X_OK) or "-f" not in arguments:
-        return 1
+    python = own[own.index("--fallback") + 1]
     told = ["--prefix", prefix, "--minor", minor]
     connection = arguments[arguments.index("-f") : arguments.index("-f") + 2]
     again = [sys.executable, "-I", "-S", os.path.abspath(sys.argv[0]), *own, "--prepared", "yes"]
@@ -169,9 +176,9 @@ def _prepare(own: list[str], prefix: str, minor: str, arguments: list[str]) -> i
 
 def _fall_back(options: Mapping[str, str], prefix: str, reason: str, arguments: list[str]) -> int:
     """Open a kernel that shows the reason, in the Python that kaa is installed in."""
-    python = options.get("--fallback", "")
-    if not os.access(python, os.X_OK) or "-f" not in arguments:
+    if not _can_stand_in(options, arguments):
         return 1
+    python = options["--fallback"]
     told = ["--prefix", prefix, "--reason", reason]
     connection = arguments[arguments.index("-f") : arguments.index("-f") + 2]
     try:
