@@ -38,7 +38,9 @@ app = lazy_group(
         "why": Entry("kaa.cli.why:why", "Say why a package is in an environment."),
         "tree": Entry("kaa.cli.tree:tree", "Show what the packages of an environment need."),
         "repoquery": Entry("kaa.cli.repoquery:repoquery", "Ask who needs whom, in mamba's words."),
-        "adopt": Entry("kaa.cli.adopt:adopt", "Take over what pip installed, or what conda made."),
+        "adopt": Entry(
+            "kaa.cli.adopt:adopt", "Take over what pip installed, or what conda, venv or uv made."
+        ),
         "verify": Entry("kaa.cli.verify:verify", "Look for damage in environments and packages."),
         "repair": Entry(
             "kaa.cli.repair:repair", "Mend what is damaged in environments and packages."
