@@ -38,7 +38,7 @@ table = load_table()
 
 @pytest.fixture
 def channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CondaChannel]:
-    packages = {
+    packages: dict[str, dict[str, list[str]]] = {
         "bear": {"1.0": ["fur 1.0"], "2.0": ["fur >=1"]},
         "fur": {"1.0": [], "1.5": []},
         "lair": {"1.0": ["bear"]},
