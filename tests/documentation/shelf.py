@@ -5,7 +5,7 @@ What is in them: a module that knows its version. What is true of them: names, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conda_packages import build_conda_package, python_project
 from packed_interpreter import conda_subdir
@@ -76,6 +76,14 @@ def fill_conda_forge(directory: Path) -> list[Path]:
         for version, needs in versions.items()
     ]
     return [*made, *_programs(directory, PROGRAMS)]
+
+
+def pytorch_records() -> list[dict[str, Any]]:
+    """Return two builds to be solved for: for a machine that has CUDA, and for any."""
+    return [
+        {"version": "2.5.1", "build": "cuda126_0", "build_number": 1, "depends": ["__cuda >=12"]},
+        {"version": "2.5.1", "build": "cpu_0", "depends": ["numpy >=1.26"]},
+    ]
 
 
 def fill_bioconda(directory: Path) -> list[Path]:

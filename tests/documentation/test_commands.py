@@ -65,6 +65,8 @@ def said(
         for package in sorted((packages / name).iterdir()):
             channel.add(package)
     channels["conda-forge"].add(pack_interpreter(), timestamp=shelf.MADE)
+    for record in shelf.pytorch_records():
+        channels["conda-forge"].add_record("pytorch", **record, subdir="linux-64")
     with channels["conda-forge"] as forge, channels["bioconda"] as bioconda:
         config = tmp_path / "config.toml"
         config.write_text(
