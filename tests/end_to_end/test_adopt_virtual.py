@@ -136,6 +136,9 @@ def test_it_is_changed_like_any_other(
     prefix = make(tmp_path / "envs" / "hive", "bear")
     (prefix / SITE / "mine.py").write_text("mine = True\n")
     done(kaa("adopt", "-p", prefix, "-y"))
+    told = done(kaa("install", "-p", prefix, "mole", "--dry-run", "--json")).json["plan"]
+    moved = sum(each["download"] for each in (*told["add"], *told["change"]))
+    assert told["download_size"] > moved > 0  # bear, too, which stays
     done(kaa("install", "-p", prefix, "mole", "-y"))
     assert versions(prefix) == pip_list(prefix) == {"bear": "1.0", "fur": "2.0", "mole": "1.0"}
     assert "No broken requirements" in pip(prefix, "check")
@@ -155,6 +158,23 @@ def test_it_is_changed_like_any_other(
     done(kaa("remove", "-p", prefix, "bear", "-y"))
     assert versions(prefix) == pip_list(prefix) == {}
     assert not (prefix / "bin" / "growl").exists()
+
+
+def test_what_the_solver_keeps_unasked_is_fetched(
+    folder: Path, index: LocalIndex, tmp_path: Path
+) -> None:
+    """Extras that only an inner package asks for: the solver takes what is installed for them."""
+    more = tmp_path / "more"
+    index.add(build_wheel(more, "den", requires=["burrow[deep]"]))
+    index.add(build_wheel(more, "burrow", extras={"deep": ["root[long]"]}))
+    index.add(build_wheel(more, "root", extras={"long": ["tip"]}))
+    index.add(build_wheel(more, "tip"))
+    prefix = made_by_venv(folder / "venv", "den")
+    done(kaa("adopt", prefix, "-y"))
+    done(kaa("install", "-p", prefix, "bear", "-y"))
+    assert versions(prefix) == pip_list(prefix)
+    assert versions(prefix).keys() == {"bear", "burrow", "den", "fur", "root", "tip"}
+    done(kaa("verify", "-p", prefix))
 
 
 def test_what_is_broken_is_mended_from_the_index(folder: Path) -> None:

@@ -94,7 +94,9 @@ class Plan:
     is going to keep as asked for and that it has not got yet, ``forgotten`` those that it is not
     going to keep; ``notes`` what else a user should know before agreeing, one sentence each;
     ``processes`` are those that run in the environment; ``variables`` are those that are going to
-    be set wherever it is active, with the value, or None for one that is to be set no more.
+    be set wherever it is active, with the value, or None for one that is to be set no more;
+    ``again`` is in bytes: what has to be fetched of the packages that stay, because the package
+    cache has it no more, or, after an adoption, has never had it.
     """
 
     name: str
@@ -110,12 +112,13 @@ class Plan:
     processes: tuple[Process, ...] = ()
     forgotten: tuple[str, ...] = ()
     variables: tuple[tuple[str, str | None], ...] = ()
+    again: int = 0
 
     @property
     def download_size(self) -> int:
         """Bytes that are going to be downloaded, all in all."""
         added = sum(addition.download for addition in self.additions)
-        return added + sum(change.download for change in self.changes)
+        return added + sum(change.download for change in self.changes) + self.again
 
     @property
     def nothing_to_do(self) -> bool:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import NoAnswerError, SolveError
+from kaa.model.package import PYPI, source_of_channel
 from kaa.model.source import Kind, Priority
 from kaa.network.locations import redact, redact_text
 from kaa.solver.request import Catalog, Solution, SolveRequest
 from kaa.solver.scene import NEVER, Scene, plain_scene, survey
 from kaa.sources.host import HostSource
+from kaa.sources.installed import installed_file
 from kaa.sources.part import split_extra_name
 from kaa.sources.pypi import PyPISource
 from kaa.sources.target import target_for
@@ -223,7 +225,10 @@ def _solution(
     hosts: Sequence[HostPython],
 ) -> Solution:
     kept = [record for record in records if split_extra_name(record.name.normalized) is None]
-    files = {} if source is None else {r.url: source.file_of(r) for r in kept if source.has(r)}
+    # What is installed the solver may keep without having asked for it.
+    files = {r.url: installed_file(r) for r in kept if source_of_channel(r.channel or "") == PYPI}
+    if source is not None:
+        files |= {r.url: source.file_of(r) for r in kept if source.has(r)}
     python = next((str(r.version) for r in kept if r.name.normalized == "python"), None)
     host = next((one for one in hosts if one.version == python), None)
     kept.sort(key=lambda record: record.name.normalized)

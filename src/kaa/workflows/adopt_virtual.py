@@ -185,6 +185,7 @@ def _notes(
 ) -> Iterator[str]:
     beside = virtual.path.parent / GENERATIONS
     yield f"its generations are going to be in {beside}, which belongs in no version control"
+    yield "its packages are fetched into the package cache when it is changed for the first time"
     if virtual.maker == Maker.UV.value:
         yield "`uv sync` and `uv run` go on to change it in place, if it is a project's"
     for each in found:

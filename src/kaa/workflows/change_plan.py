@@ -52,6 +52,7 @@ def plan_of(
         removals=parts.removals,
         changes=parts.changes,
         unchanged=parts.unchanged,
+        again=parts.again,
         generation=current.number,
         asked=tuple(text for text in manifest.specs if text not in current.specs),
         notes=tuple(_stays(goal, solution, intent)),

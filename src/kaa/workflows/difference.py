@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The parts of a plan that follow from what is there and what is going to be."""
+    """The parts of a plan that follow from what is there and what is going to be.
+
+    ``again`` is in bytes: what has to be fetched of the packages that stay.
+    """
 
     additions: tuple[Addition, ...]
     changes: tuple[Change, ...]
     removals: tuple[Removal, ...]
     unchanged: int
+    again: int
 
 
 def difference(
@@ -46,6 +50,7 @@ def difference(
     gone = sorted(old.keys() - new.keys())
     needs, needed = read_needs(after, intent.extras), read_needs(before, intent.extras)
     moved = [name for name in sorted(old.keys() & new.keys()) if not same(old[name], new[name])]
+    stays = (old.keys() & new.keys()).difference(moved)
     return Difference(
         tuple(
             Addition(
@@ -60,7 +65,8 @@ def difference(
             Removal(package_of(old[name], requested=False), why_removed(name, needed, gone))
             for name in gone
         ),
-        len(old.keys() & new.keys()) - len(moved),
+        len(stays),
+        sum(download(new[name]) for name in stays) if moved or old.keys() != new.keys() else 0,
     )
 
 

@@ -198,6 +198,7 @@ def _plan(
         removals=removals,
         changes=parts.changes,
         unchanged=parts.unchanged,
+        again=parts.again,
         generation=current.number,
     )
 
