@@ -109,6 +109,14 @@ def test_commands_that_are_not_run_exist_with_their_options(page: Path) -> None:
             assert word.partition("=")[0] in known, f"{page.name}: `{shown}` has no {word}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(PROJECT)) for page in PAGES])
+def test_commands_are_in_blocks_that_are_run(page: Path) -> None:
+    """What is indented is not run, so it has no commands; README's overview has no examples."""
+    text = page.read_text(encoding="utf-8").partition("\n## Commands\n")[0]
+    assert re.findall(r"^    kaa .*$", text, re.MULTILINE) == []
+    assert all(block.kind for block in blocks(text)), "a block says what it is"
+
+
 def _words(shown: str) -> list[str]:
     try:
         return shlex.split(shown, comments=True)

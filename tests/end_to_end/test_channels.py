@@ -196,6 +196,21 @@ def test_shards_fetched_once_are_enough_without_a_network(tmp_path: Path) -> Non
     assert "network is switched off" in error["message"]
 
 
+def test_offline_fetches_no_archive_of_a_channel_that_is_known(tmp_path: Path) -> None:
+    with CondaChannel(tmp_path / "near", subdirs=SUBDIRS) as near:
+        for name in ("bear", "cub"):
+            near.add(build_conda_package(tmp_path / "made", name, noarch="generic"))
+        created = kaa("create", "-n", "one", "-c", near.url, "bear", "-y")
+        assert created.code == 0, created.err
+        before = len(near.requests)
+        error = refused("install", "-n", "one", "cub", "-y", "--offline")
+        assert error["exit_code"] == 5
+        assert error["message"].startswith("cub-1.0-0.conda is not in the cache")
+        assert len(near.requests) == before
+    local = kaa("create", "-n", "two", "-c", near.file_url, "cub", "-y", "--offline")
+    assert local.code == 0, "no network is needed for what lies on the disk"
+
+
 def test_a_channel_in_a_directory_with_an_unusual_name(
     tmp_path: Path, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,14 @@ async def fetch_packages(
     jobs = wheel_jobs(wheels, layout, client, metadata, progress, builds)
     if conda_records:
         assert rattler_client is not None
-        jobs += conda_jobs(conda_records, layout, rattler_client, progress, address)
+        jobs += conda_jobs(
+            conda_records,
+            layout,
+            rattler_client,
+            progress,
+            address,
+            offline=client.settings.offline,
+        )
     await run_jobs(jobs, progress)
 
 

@@ -26,6 +26,7 @@ from kaa.model.errors import (
 )
 from kaa.model.progress import Phase
 from kaa.network.downloads import PartialFile
+from kaa.network.failures import SWITCHED_OFF
 from kaa.network.local_files import is_local, local_path
 from kaa.network.locations import redact_text
 from kaa.sources.channels import public_url
@@ -64,6 +65,8 @@ def conda_jobs(
     client: rattler.Client,
     progress: Progress,
     address: Callable[[str], str] = str,
+    *,
+    offline: bool = False,
 ) -> list[Job]:
     """Return what is to be done for the packages that the package cache lacks.
 
@@ -71,7 +74,9 @@ def conda_jobs(
     records do not have (see :func:`kaa.sources.channels.private_url`).
 
     Raises :class:`~kaa.model.errors.StoreError` for a record that no archive can be checked by,
-    and :class:`~kaa.model.errors.MetadataError` for one whose names are no file names. The jobs
+    :class:`~kaa.model.errors.MetadataError` for one whose names are no file names, and
+    :class:`~kaa.model.errors.SourceUnreachableError` if it is ``offline`` and would have to come
+    over the network. The jobs
     raise :class:`~kaa.model.errors.SourceError` for servers that do not answer or refuse,
     :class:`~kaa.model.errors.MetadataError` for a package that is not what its record says,
     :class:`~kaa.model.errors.HashMismatchError`,
@@ -81,6 +86,13 @@ def conda_jobs(
     missing = [record for record in records if not is_cached(layout, record)]
     for record in missing:
         _check_record(record)
+    distant = [record.file_name for record in missing if not is_local(address(record.url))]
+    if offline and distant:
+        others = f"and {len(distant) - 1} more are" if len(distant) > 1 else "is"
+        raise SourceUnreachableError(
+            f"{distant[0]} {others} not in the cache, and the network is switched off",
+            hint=SWITCHED_OFF,
+        )
     return [
         Job(
             record.size or 0,
