@@ -139,6 +139,8 @@ def test_it_is_changed_like_any_other(
     told = done(kaa("install", "-p", prefix, "mole", "--dry-run", "--json")).json["plan"]
     moved = sum(each["download"] for each in (*told["add"], *told["change"]))
     assert told["download_size"] > moved > 0  # bear, too, which stays
+    asked = done(kaa("install", "-p", prefix, "fur", "--dry-run", "--json")).json["plan"]
+    assert (asked["asked"], asked["add"], asked["download_size"] > moved) == (["fur"], [], True)
     done(kaa("install", "-p", prefix, "mole", "-y"))
     assert versions(prefix) == pip_list(prefix) == {"bear": "1.0", "fur": "2.0", "mole": "1.0"}
     assert "No broken requirements" in pip(prefix, "check")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kaa.model.plan import Plan
-from kaa.workflows.difference import difference, same, to_download
+from kaa.workflows.difference import difference, same, to_download, to_fetch_again
 from kaa.workflows.goal import Goal, is_bare
 from kaa.workflows.left_behind import left_behind
 from kaa.workflows.overlay import missing_overlay
@@ -52,7 +52,6 @@ def plan_of(
         removals=parts.removals,
         changes=parts.changes,
         unchanged=parts.unchanged,
-        again=parts.again,
         generation=current.number,
         asked=tuple(text for text in manifest.specs if text not in current.specs),
         notes=tuple(_stays(goal, solution, intent)),
@@ -61,7 +60,8 @@ def plan_of(
         return plan
     notes = left_behind(current.generation, current.records, solution, layout, adopted)
     overlay = missing_overlay(solution, layout)
-    return replace(plan, overlay=overlay, notes=(*plan.notes, *notes))
+    again = to_fetch_again(current.records, solution.records, layout)
+    return replace(plan, overlay=overlay, notes=(*plan.notes, *notes), again=again)
 
 
 def _stays(goal: Goal, solution: Solution, intent: Intent) -> Iterator[str]:

@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The parts of a plan that follow from what is there and what is going to be.
-
-    ``again`` is in bytes: what has to be fetched of the packages that stay.
-    """
+    """The parts of a plan that follow from what is there and what is going to be."""
 
     additions: tuple[Addition, ...]
     changes: tuple[Change, ...]
     removals: tuple[Removal, ...]
     unchanged: int
-    again: int
 
 
 def difference(
@@ -50,7 +46,6 @@ def difference(
     gone = sorted(old.keys() - new.keys())
     needs, needed = read_needs(after, intent.extras), read_needs(before, intent.extras)
     moved = [name for name in sorted(old.keys() & new.keys()) if not same(old[name], new[name])]
-    stays = (old.keys() & new.keys()).difference(moved)
     return Difference(
         tuple(
             Addition(
@@ -65,8 +60,7 @@ def difference(
             Removal(package_of(old[name], requested=False), why_removed(name, needed, gone))
             for name in gone
         ),
-        len(stays),
-        sum(download(new[name]) for name in stays) if moved or old.keys() != new.keys() else 0,
+        len(old.keys() & new.keys()) - len(moved),
     )
 
 
@@ -87,6 +81,19 @@ def same(before: RepoDataRecord, after: RepoDataRecord) -> bool:
 def to_download(record: RepoDataRecord, layout: Layout) -> int:
     """Return how many bytes of a record have to be fetched, as far as is known."""
     return 0 if is_host_python(record) or is_cached(layout, record) else record.size or 0
+
+
+def to_fetch_again(
+    before: Sequence[RepoDataRecord], after: Sequence[RepoDataRecord], layout: Layout
+) -> int:
+    """Return how many bytes of packages have to be fetched that are the same as before."""
+    old = {record.name.normalized: record for record in before}
+    staying = (
+        record
+        for record in after
+        if (was := old.get(record.name.normalized)) is not None and same(was, record)
+    )
+    return sum(to_download(record, layout) for record in staying)
 
 
 def package_of(record: RepoDataRecord, *, requested: bool) -> Package:

@@ -17,7 +17,7 @@ from kaa.model.graph import Presence, Vertex
 from kaa.model.plan import Plan
 from kaa.solver.specs import parse_spec
 from kaa.workflows.change import complete_change, sole_current
-from kaa.workflows.difference import difference, to_download
+from kaa.workflows.difference import difference, to_download, to_fetch_again
 from kaa.workflows.goal import install_goal
 from kaa.workflows.graph import find_package
 from kaa.workflows.installed import solution_of
@@ -26,7 +26,7 @@ from kaa.workflows.reasons import Intent
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from rattler import RepoDataRecord
 
@@ -185,10 +185,10 @@ def _still_asked(current: Current, graph: DependencyGraph, leaving: _Leaving) ->
 
 
 def _plan(
-    current: Current, leaving: _Leaving, after: Iterable[RepoDataRecord], layout: Layout
+    current: Current, leaving: _Leaving, after: Sequence[RepoDataRecord], layout: Layout
 ) -> Plan:
     parts = difference(
-        current.records, tuple(after), Intent({}), lambda record: to_download(record, layout)
+        current.records, after, Intent({}), lambda record: to_download(record, layout)
     )
     removals = tuple(replace(each, why=_why(each.package.name, leaving)) for each in parts.removals)
     return Plan(
@@ -198,7 +198,7 @@ def _plan(
         removals=removals,
         changes=parts.changes,
         unchanged=parts.unchanged,
-        again=parts.again,
+        again=to_fetch_again(current.records, after, layout),
         generation=current.number,
     )
 
