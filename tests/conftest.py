@@ -51,7 +51,9 @@ def isolated(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     monkeypatch.setenv("UV_SYSTEM_CERTS", "1")  # as kaa does; the machine may have its own
-    monkeypatch.delenv("NETRC", raising=False)
+    # The environment that the tests run in is none of this machine of theirs.
+    for name in ("NETRC", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -114,12 +114,12 @@ def test_a_mistake_on_the_command_line(
 def test_a_mistake_is_answered_in_json_where_json_was_asked_for(
     kaa: Callable[..., Answer],
 ) -> None:
-    answer = kaa("create", "--no-such-option", "--json")
+    answer = kaa("create", "--zzz", "--json")
     assert (answer.code, answer.err) == (2, "")
     assert answer.json == {
         "success": False,
         "error": "RequestError",
-        "message": "no such option '--no-such-option'",
+        "message": "no such option '--zzz'",
         "cause": None,
         "hint": "'kaa create --help' shows what it takes",
         "exit_code": 2,
