@@ -66,7 +66,7 @@ def kernel_of(name: str) -> str:
 def test_it_is_built_for_who_needs_it_and_updated_as_a_generation(
     index: LocalIndex, tmp_path: Path
 ) -> None:
-    assert "shared, prepared on first use" in kernel_of("shop")
+    assert "shared, on first use" in kernel_of("shop")
     dry = prepare("--dry-run")
     assert f"for Python {MINOR} is to be built" in dry.out and "shop" in dry.out
     assert "nothing was changed" in dry.out

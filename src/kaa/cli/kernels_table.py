@@ -78,7 +78,7 @@ def _row(offer: Offer, listing: KernelListing, *, marked: bool, verbose: bool) -
     facts = environment.facts
     of_python = offer.language == "python" and facts.python is not None
     language = f"Python {facts.python}" if of_python else offer.language
-    shared = "shared" if listing.lent.get(offer.id) else "shared, prepared on first use"
+    shared = "shared" if listing.lent.get(offer.id) else "shared, on first use"
     kernel = {"overlay": shared, "environment": "its own", None: f"none: {offer.reason}"}
     cells = [environment.label, environment.maker.value, language]
     cells.append(kernel[listing.brought_by(offer)])
