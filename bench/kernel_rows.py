@@ -179,13 +179,19 @@ def _plain(prefix: Path) -> Any:
 
 def _start(spec: Any) -> Sample:
     """Start a kernel of a kernelspec; from the start to its first answer."""
+    import zmq
     from jupyter_client.manager import KernelManager
 
-    kernels = KernelManager()
+    # ZeroMQ tries a port that nobody listens at ten times a second; a kernel's start is to be
+    # measured more finely than that.
+    context = zmq.Context()
+    context.reconnect_ivl = 1
+    kernels = KernelManager(context=context)
     kernels._kernel_spec = spec
     begun = time.perf_counter()
     kernels.start_kernel()
     client = kernels.client()
+    client.context = context
     client.start_channels()
     try:
         client.wait_for_ready(timeout=120)
