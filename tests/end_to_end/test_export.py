@@ -161,6 +161,20 @@ def test_what_an_index_has_provided_is_asked_of_an_index_again(
     assert content["dependencies"] == [PYTHON, "hen", {"pip": ["bear>=1", "fur==2.1.*"]}]
 
 
+def test_a_file_without_channels_means_those_of_the_environment(
+    index: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kaa("create", "-n", "cub", "-c", "pypi", PYTHON, "bear", "-y")
+    assert made.code == 0, made.err
+    assert kaa("export", "-n", "cub", "-f", "cub.yml").code == 0
+    assert "channels" not in (tmp_path / "cub.yml").read_text()
+    monkeypatch.setenv("KAA_CHANNELS", (tmp_path / "nowhere").as_uri())
+    same = kaa("sync", "-n", "cub", "-f", "cub.yml", "-y", "--json")
+    assert same.code == 0, same.out
+    plan = same.json["plan"]
+    assert not (plan["add"] or plan["remove"] or plan["change"]), "it has what it was written of"
+
+
 @pytest.mark.parametrize("file", ["pixi.toml", "pyproject.toml"])
 def test_what_was_asked_for_in_other_formats(den: str, file: str) -> None:
     exported = kaa("export", "-n", den, "--from-history", "-f", file)

@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kaa.environments.prefix import read_manifest
 from kaa.model.environment import Manifest, now
 from kaa.solver.specs import parse_spec
 from kaa.workflows.asked import resolve_references
-from kaa.workflows.change import complete_change, sole_current, still_there
+from kaa.workflows.change import changeable, complete_change, sole_current, still_there
 from kaa.workflows.change_plan import plan_of
 from kaa.workflows.create import of_index, solution_of_lock
 from kaa.workflows.dependencies import part_of
+from kaa.workflows.from_file import PIP_SECTION
 from kaa.workflows.goal import Goal, merged, reach
 from kaa.workflows.options import question
 from kaa.workflows.supply import open_supply
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from kaa.solver.request import Solution
     from kaa.solver.specs import Spec
     from kaa.store.layout import Layout
+    from kaa.workflows.asked import Asked
     from kaa.workflows.change import ChangeRequest, Current, EnvironmentChange
     from kaa.workflows.supply import Supply
     from kaa.workflows.wish import Wish
@@ -47,12 +50,14 @@ async def prepare_sync(
     those of the environment count. Raises :class:`~kaa.model.errors.RequestError` and what
     :func:`~kaa.workflows.change.prepare_install` does.
     """
-    wish = read_wish(request.specs, file, request.options, layout)
+    manifest = read_manifest(changeable(layout, request.name, request.prefix).current)
+    own = manifest.sources if manifest is not None else ()
+    wish = read_wish(request.specs, file, request.options, layout, own=own)
     async with sole_current(request, layout) as current:
         options = wish.options
         if not options.sources:
             options = replace(options, sources=current.sources)
-        wish = replace(wish, options=options)
+        wish = replace(wish, options=options, asked=_as_written(wish.asked, current))
         async with open_supply(layout, options, progress, prefix=current.generation) as supply:
             change = await _prepared(current, wish, request, supply, layout, progress)
             yield change
@@ -60,6 +65,17 @@ async def prepare_sync(
     changed = prefix.current_number != current.number
     if not request.dry_run and (changed or change.plan.nothing_to_do):
         remember_sync(file, wish, request.options, layout, prefix)
+
+
+def _as_written(asked: Asked, current: Current) -> Asked:
+    """Leave out the pip that a new environment is given for the sake of a ``pip:`` section.
+
+    The file does not say it, so it is no reason for a change; where it is there, it stays.
+    """
+    if any(record.name.normalized == "pip" for record in current.records):
+        return asked
+    written = tuple(spec for spec in asked.specs if not spec.origin.startswith(PIP_SECTION))
+    return replace(asked, specs=written)
 
 
 async def _prepared(

@@ -48,12 +48,18 @@ class Wish:
 
 
 def read_wish(
-    texts: tuple[str, ...], file: Path | None, options: SolveOptions, layout: Layout
+    texts: tuple[str, ...],
+    file: Path | None,
+    options: SolveOptions,
+    layout: Layout,
+    *,
+    own: tuple[str, ...] = (),
 ) -> Wish:
     """Return what ``texts`` (specs, URLs, paths) and ``file``, of whatever format, ask for.
 
-    Raises :class:`~kaa.model.errors.RequestError` for what makes no sense, and when nothing is
-    asked for.
+    ``own`` are the sources of the environment that the file is for: they stand in for those of the
+    settings. Raises :class:`~kaa.model.errors.RequestError` for what makes no sense, and when
+    nothing is asked for.
     """
     asked = read_asked(texts, options.editable)
     format_ = None if file is None else recognise(file)
@@ -70,7 +76,7 @@ def read_wish(
     elif format_ is FileFormat.PYLOCK:
         wish = _of_pylock(file, asked, options, layout)
     else:
-        wish = _of_file(file, asked, options)
+        wish = _of_file(file, asked, options, own)
     if not wish.asked.specs and not wish.asked.references:
         raise RequestError(
             "nothing was asked for", hint="name at least one package, such as `python=3.12`"
@@ -93,7 +99,7 @@ def _check_locked(options: SolveOptions, file: Path) -> None:
             )
 
 
-def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
+def _of_file(path: Path, asked: Asked, options: SolveOptions, own: tuple[str, ...]) -> Wish:
     # What reads files takes its time to import, and most often there is none.
     from kaa.settings.configuration import load_configuration
     from kaa.workflows.from_file import request_from_file
@@ -101,7 +107,8 @@ def _of_file(path: Path, asked: Asked, options: SolveOptions) -> Wish:
 
     configuration = load_configuration(os.environ, only={"channels", "subdir"})
     platform = platform_of(options, configuration)
-    file = request_from_file(path, platform, os.environ, configuration.channels, options.choice)
+    configured = own or configuration.channels
+    file = request_from_file(path, platform, os.environ, configured, options.choice)
     more = read_asked(file.direct, file.editable)
     return Wish(
         Asked((*file.specs, *asked.specs), (*more.references, *asked.references)),
