@@ -276,7 +276,11 @@ def test_what_a_kill_leaves_does_not_count_and_is_cleared(layout: Layout, tmp_pa
     slow.chmod(0o755)
     start_compiling(layout, VERSION, slow, [ENTRY])
     left = wait_for(".kaa-*", layout)
-    process = int((tmp_path / "slow.pid").read_text())
+    said = tmp_path / "slow.pid"
+    until = time.monotonic() + 30
+    while not (said.exists() and said.read_text().endswith("\n")) and time.monotonic() < until:
+        time.sleep(0.02)
+    process = int(said.read_text())
     clear_unfinished(layout)
     assert left.exists(), "it is somebody's who is at work"
     os.kill(process, signal.SIGKILL)
