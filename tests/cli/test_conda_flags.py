@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.answer import PYTHON
-from kaa.cli.conda_flags import RUNNING, SEARCHING, SOLVING
+from kaa.cli import conda_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,41 @@ if TYPE_CHECKING:
 
 
 def test_every_flag_says_why_or_what_instead() -> None:
-    for flag in (*SOLVING, *RUNNING, *SEARCHING):
+    groups = [value for value in vars(conda_flags).values() if isinstance(value, tuple)]
+    flags = [flag for group in groups for flag in group]
+    assert len(flags) > 40
+    for flag in flags:
         assert flag.why or flag.instead, flag.spellings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("remove", "-n", "demo", "bear", "-c", "x", "--no-pin"),
+        ("notices", "-c", "pypi", "--override-channels"),
+    ],
+)
+def test_flags_of_other_commands_say_so_too(
+    line: tuple[str, ...], kaa: Callable[..., Answer]
+) -> None:
+    assert "has no effect: " in kaa(*line).err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("list", "-n", "demo", "--auth"),
+        ("install", "-n", "demo", "bear", "--update-all"),
+        ("update", "-n", "demo", "--file", "x.yml"),
+        ("rename", "a", "b", "--force"),
+        ("env", "create", "-f", "x.yml", "--force"),
+        ("config", "--stdin"),
+    ],
+)
+def test_refusals_of_other_commands(line: tuple[str, ...], kaa: Callable[..., Answer]) -> None:
+    answer = kaa(*line)
+    assert answer.code != 0
+    assert "cannot be honoured" in answer.err and "hint: " in answer.err
 
 
 @pytest.mark.parametrize(

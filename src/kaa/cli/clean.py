@@ -33,7 +33,7 @@ Examples:
 @click.option("-p", "--packages", is_flag=True, help="Packages that no environment has.")
 @click.option("--kernels", is_flag=True, help="Kernels without an environment, unused overlays.")
 @click.option("-t", "--tarballs", is_flag=True, help="Archives; no more than unfinished ones stay.")
-@click.option("--tempfiles", is_flag=True, help="What interrupted commands have left.")
+@click.option("-c", "--tempfiles", is_flag=True, help="What interrupted commands have left.")
 @click.option("-i", "--index-cache", "index", is_flag=True, help="Repodata, pages and metadata.")
 @click.option(
     "-f",

@@ -85,10 +85,90 @@ SEARCHING = (
     Flag(("--skip-flexible-search", "--full-name", "-f"), "a name without * is a whole name"),
     Flag(("--use-index-cache", "-C"), "repodata is fetched when it has changed"),
     Flag(("--repodata-fn",), _OWN_LAYOUT, takes=True),
+    Flag(("--insecure", "-k"), "", instead="`kaa config --set ssl_verify false`"),
     Flag(("--envs",), "", instead="`kaa list -n NAME PACKAGE`, or `kaa why`"),
     Flag(("--reverse-dependency",), "", instead="`kaa repoquery whoneeds PACKAGE`"),
 )
 """Of ``search``."""
+
+REMOVING = (
+    Flag(("--no-pin",), "what is pinned goes when it is named"),
+    Flag(("--channel", "-c"), "packages are removed, and none is brought", takes=True),
+    Flag(("--override-channels", "--insecure", "-k"), "packages are removed, and none is brought"),
+    Flag(
+        ("--keep-env",),
+        "an environment without packages has no Python either",
+        instead="name the packages, or remove the environment and create it again",
+    ),
+)
+"""Of ``remove``, beside those of the commands that solve."""
+
+INSTALLING = (
+    Flag(
+        ("--all", "--update-all"),
+        "installing leaves what is there",
+        instead="`kaa update --all`, and install afterwards",
+    ),
+)
+"""Of ``install``, beside those of the commands that solve."""
+
+UPDATING = (
+    Flag(("--prune",), "what nobody needs any more goes with an update of it anyway"),
+    Flag(
+        ("--file",),
+        "a file says what is to be there, and not what is to be newer",
+        takes=True,
+        instead="`kaa env update -f FILE`, or `kaa sync -f FILE`",
+    ),
+)
+"""Of ``update``, beside those of the commands that solve."""
+
+_NO_CREDENTIALS = Flag(
+    ("--auth", "--unsafe-channels"),
+    "credentials are never printed",
+    instead="leave it out; `kaa config --show-sources` says which file has them",
+)
+LISTING = (_NO_CREDENTIALS,)
+"""Of ``list``."""
+
+TELLING = (
+    _NO_CREDENTIALS,
+    Flag(("--license", "-l"), "kaa's licence is in its package"),
+)
+"""Of ``info``."""
+
+CREATING = (
+    Flag(
+        ("--force",),
+        "an environment that is there is not replaced",
+        instead="remove it first (`kaa env remove -n NAME`), or make it what the file says "
+        "(`kaa sync -n NAME -f FILE`)",
+    ),
+)
+"""Of ``create`` and ``env create``, beside those of the commands that solve."""
+
+RENAMING = (
+    Flag(
+        ("--force",),
+        "an environment that is there is not replaced",
+        instead="remove the other one first (`kaa env remove -n NAME`)",
+    ),
+)
+"""Of ``rename``."""
+
+EXPORTING = (Flag(("--ignore-channels",), "packages are named without channels"),)
+"""Of ``export``."""
+
+ASKING = (Flag(("--override-channels",), "with -c no other channels are asked anyway"),)
+"""Of ``notices``."""
+
+CONFIGURING = (
+    Flag(("--write-default",), "", instead="`kaa config --describe` shows all keys"),
+    Flag(
+        ("--stdin",), "", instead="give --set, --append, --prepend and --remove as often as need be"
+    ),
+)
+"""Of ``config``."""
 
 RUNNING = (
     Flag(("--no-capture-output", "--live-stream", "-s"), "output is never held back"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from kaa.cli.conda_flags import CONFIGURING, conda_flags
 from kaa.cli.options import (
     dry_run_option,
     json_option,
@@ -93,6 +94,7 @@ def _pair(name: str, *options: str, text: str) -> Callable[[FC], FC]:
     help="Change this file (TOML).",
 )
 @click.argument("keys", metavar="[KEY...]", nargs=-1, shell_complete=_complete_keys)
+@conda_flags(CONFIGURING)
 @yes_option
 @dry_run_option
 @json_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import RENAMING, conda_flags
 from kaa.cli.options import (
     complete_names,
     dry_run_option,
@@ -79,6 +80,7 @@ def clone(
     short_help="Give an environment another name or place.",
     epilog="\b\nExamples:\n  kaa rename demo trial\n  kaa rename demo ./here/demo",
 )
+@conda_flags(RENAMING)
 @_copy_options
 def rename(
     invocation: Invocation,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import CREATING, conda_flags
 from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     changing_options,
@@ -51,6 +52,7 @@ Examples:
     is_flag=True,
     help="Without the packages that the settings want in every new environment.",
 )
+@conda_flags(CREATING)
 @changing_options
 def create(
     invocation: Invocation,

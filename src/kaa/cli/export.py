@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import EXPORTING, conda_flags
 from kaa.cli.options import (
     environment_options,
     json_option,
@@ -99,6 +100,7 @@ format_option = click.option(
 )
 @source_option
 @click.option("--override-channels", is_flag=True, help="Name only the channels of -c.")
+@conda_flags(EXPORTING)
 @json_option
 @quiet_option
 @verbose_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kaa import __version__
+from kaa.cli.conda_flags import TELLING, conda_flags
 from kaa.cli.options import (
     environment_options,
     json_option,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("-e", "--envs", is_flag=True, help="List the environments, as `kaa env list` does.")
 @click.option("--base", is_flag=True, help="Print where kaa itself is installed.")
 @click.option("-a", "--all", "-s", "--system", "everything", is_flag=True, hidden=True)
+@conda_flags(TELLING)
 @json_option
 @verbose_option
 @pass_invocation

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import INSTALLING, conda_flags
 from kaa.cli.file_options import file_options
 from kaa.cli.options import (
     changing_options,
@@ -43,6 +44,7 @@ Examples:
     metavar="N",
     help="Go back to generation N, as `kaa rollback` does.",
 )
+@conda_flags(INSTALLING)
 @fix_option
 @changing_options
 def install(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import ASKING, conda_flags
 from kaa.cli.options import json_option, pass_invocation, source_option, verbose_option
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 
 @click.command(short_help="Show what the channels want you to know.")
 @source_option
+@conda_flags(ASKING)
 @json_option
 @verbose_option
 @pass_invocation

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import LISTING, conda_flags
 from kaa.cli.options import (
     environment_options,
     json_option,
@@ -49,6 +50,7 @@ Examples:
 @click.option(
     "-r", "--revisions", is_flag=True, help="List what the environment was, as history does."
 )
+@conda_flags(LISTING)
 @json_option
 @verbose_option
 @pass_invocation

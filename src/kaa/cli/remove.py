@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kaa.cli.conda_flags import SOLVING, conda_flags
+from kaa.cli.conda_flags import REMOVING, SOLVING, conda_flags
 from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
     changing_options,
@@ -50,6 +50,7 @@ Examples:
 )
 @download_only_option
 @conda_flags(SOLVING)
+@conda_flags(REMOVING)
 @fix_option
 @changing_options
 def remove(

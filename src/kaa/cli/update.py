@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kaa.cli.conda_flags import UPDATING, conda_flags
 from kaa.cli.installed import installed_argument
 from kaa.cli.options import (
     changing_options,
@@ -34,6 +35,7 @@ Examples:
 @solve_options()
 @installed_argument("[PACKAGE...]", nargs=-1)
 @click.option("--all", "--update-all", "everything", is_flag=True, help="Update all packages.")
+@conda_flags(UPDATING)
 @fix_option
 @changing_options
 def update(
