@@ -48,17 +48,15 @@ def test_nothing_configured() -> None:
 
 def test_nothing_configured_imports_nothing() -> None:
     program = (
-        "import os, sys, time; from kaa.settings.configuration import load_configuration;"
-        "start = time.perf_counter(); load_configuration(os.environ);"
-        "print(time.perf_counter() - start);"
+        "import os, sys; from kaa.settings.configuration import load_configuration;"
+        "load_configuration(os.environ);"
         "print(*{'ruamel', 'tomllib', 'tomli', 'rattler', 'httpx', 'platformdirs',"
         " 'kaa.settings.keys'} & set(sys.modules))"
     )
     output = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert output[1] == ""
-    assert float(output[0]) < 0.05, "a few questions to the file system"
+    ).stdout
+    assert output == "\n"
 
 
 def test_the_users_file_is_where_platformdirs_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
