@@ -69,6 +69,15 @@ def test_a_link_stays_a_link_and_keeps_its_mode(file: Path, kaa: Callable[..., A
     assert target.read_text() == "# mine\noffline = true\n"
 
 
+def test_a_device_is_not_replaced(
+    kaa: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAA_CONFIG", os.devnull)
+    answer = kaa("config", "--set", "offline", "true")
+    assert answer.code == 2 and "it is no regular file" in answer.err
+    assert not Path(os.devnull).is_file()
+
+
 def test_describe(kaa: Callable[..., Answer]) -> None:
     told = kaa("config", "--describe", "ssl_verify").out
     assert told.startswith("ssl-verify\n") and "verify_ssl" in told

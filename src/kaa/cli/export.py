@@ -146,13 +146,13 @@ def _previous(file: Path | None) -> str | None:
 
 
 def _write(file: Path, text: str) -> None:
-    from kaa.store.disk import replace_file, writing
+    from kaa.store.disk import rewrite_file, writing
 
     with writing(file):
         if file.exists() and not file.is_file():  # /dev/stdout
             file.write_text(text, encoding="utf-8")
         else:
-            replace_file(file.resolve(), text.encode())
+            rewrite_file(file, text.encode())
 
 
 def _show(found: Export, file: Path | None, invocation: Invocation) -> None:

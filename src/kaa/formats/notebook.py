@@ -10,7 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.errors import RequestError
-from kaa.store.disk import replace_file
+from kaa.store.disk import rewrite_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +43,14 @@ def write_metadata(path: Path, key: str, value: Mapping[str, Any]) -> None:
     if not isinstance(metadata, dict):
         raise _refused(path, "it has no metadata")
     try:
-        real = path.resolve()
-        text = real.read_bytes().decode("utf-8-sig")
-        mode = real.stat().st_mode & 0o777
+        text = path.read_bytes().decode("utf-8-sig")
         style = _style_of(text, content)
         known = list(metadata)
         metadata[key] = dict(value)
         if known == sorted(known):
             content["metadata"] = dict(sorted(metadata.items()))
         end = text[len(text.rstrip()) :]
-        replace_file(real, (json.dumps(content, **style) + end).encode(), mode)
+        rewrite_file(path, (json.dumps(content, **style) + end).encode())
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from None
 

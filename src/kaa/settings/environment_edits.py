@@ -44,7 +44,7 @@ def edit_environments(
     """
     import tomlkit
 
-    from kaa.store.disk import replace_file
+    from kaa.store.disk import rewrite_file
 
     path = user_file(environ)
     if str(path) == os.devnull:
@@ -61,16 +61,8 @@ def edit_environments(
         _carry_out(document, table, edit, normal)
     text = tomlkit.dumps(document)
     if text != before:
-        replace_file(path, text.encode(), _mode(path))
+        rewrite_file(path, text.encode())
     return path
-
-
-def _mode(path: Path) -> int | None:
-    """Return the permissions of a file that is there: it may have passwords in it."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        return None
 
 
 def _document(path: Path) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,13 +137,12 @@ def _registry_edit(registry: AutoRun | None, hook: Path) -> Edit:
 
 
 def _put(edit: Edit, content: bytes | None, registry: AutoRun | None) -> None:
-    from kaa.store.disk import replace_file, writing
+    from kaa.store.disk import rewrite_file, writing
 
     if edit.path is None:
         assert registry is not None
         registry.write(None if content is None else content.decode("utf-8", "surrogateescape"))
         return
-    # Where a start file is a link, into somebody's collection of settings, it stays one.
     target = Path(os.path.realpath(edit.path))
     with writing(target):
         if content is None:
@@ -153,11 +151,7 @@ def _put(edit: Edit, content: bytes | None, registry: AutoRun | None) -> None:
                 with contextlib.suppress(OSError):
                     target.parent.rmdir()
             return
-        status = target.stat() if target.exists() else None
-        replace_file(target, content, mode=None if status is None else stat.S_IMODE(status.st_mode))
-        if status is not None and os.name != "nt":
-            with contextlib.suppress(OSError):
-                os.chown(target, status.st_uid, status.st_gid)
+        rewrite_file(target, content)
 
 
 def _read(path: Path) -> bytes | None:

@@ -148,6 +148,28 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         raise
 
 
+def rewrite_file(path: Path, content: bytes) -> None:
+    """Replace a file that is its user's as :func:`replace_file` does, and leave the rest of it.
+
+    A link, into somebody's collection of settings, stays one; permissions and owner stay. Raises
+    ``OSError``, also for what is no regular file: a device (``/dev/null``) would be gone.
+    """
+    from pathlib import Path
+
+    target = Path(os.path.realpath(path))  # unlike Path.resolve, no error of its own for loops
+    try:
+        status = target.stat()
+    except FileNotFoundError:
+        replace_file(target, content)
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", os.fspath(target))
+    replace_file(target, content, stat.S_IMODE(status.st_mode))
+    if os.name != "nt":
+        with suppress(OSError):
+            os.chown(target, status.st_uid, status.st_gid)
+
+
 def _full(path: Path, reason: str) -> StoreError:
     return DiskFullError(
         f"there is no space left for {path}",

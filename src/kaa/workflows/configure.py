@@ -137,16 +137,14 @@ def write_edits(change: FileChange) -> None:
 
     Raises :class:`RequestError` where it cannot be written.
     """
-    from kaa.store.disk import replace_file
+    from kaa.store.disk import rewrite_file
 
-    path = Path(os.path.realpath(change.path))
-    mode = path.stat().st_mode & 0o777 if path.exists() else None
-    if mode is not None and not os.access(path, os.W_OK):
-        raise _cannot_write(path, "it is read-only")
+    if change.path.exists() and not os.access(change.path, os.W_OK):
+        raise _cannot_write(change.path, "it is read-only")
     try:
-        replace_file(path, change.text.encode(), mode)
+        rewrite_file(change.path, change.text.encode())
     except OSError as error:
-        raise _cannot_write(path, error.strerror or str(error)) from error
+        raise _cannot_write(change.path, error.strerror or str(error)) from error
 
 
 def _cannot_write(path: Path, reason: str) -> RequestError:
