@@ -12,7 +12,7 @@ from kaa.shells.switching import scripts_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kaa.shells.switching import Change
 
@@ -56,6 +56,30 @@ class Dialect:
         return scripts_in(change.entered, "activate.d", self.scripts) if change.entered else []
 
 
+def _statements(
+    change: Change,
+    dialect: Dialect,
+    *,
+    path: Callable[[str], str],
+    run: Callable[[str], str],
+    put: Callable[[str, str | None], str],
+    prompt: Iterable[str] = (),
+) -> list[str]:
+    """Return the statements of a change in the order that they have in every shell.
+
+    ``path`` says the search path, ``run`` a script, ``put`` a variable (None for one that goes).
+    The search path is there before the scripts of what is left run, everything before those of what
+    is entered.
+    """
+    return [
+        *([] if change.search_path is None else [path(change.search_path)]),
+        *map(run, dialect.leaving(change)),
+        *(put(name, value) for name, value in change.variables.items()),
+        *prompt,
+        *map(run, dialect.entering(change)),
+    ]
+
+
 # --- sh, bash, zsh -------------------------------------------------------------------------
 
 
@@ -65,17 +89,20 @@ def posix_word(text: str) -> str:
 
 
 def _posix(change: Change, dialect: Dialect) -> str:
-    lines = []
     # With a backslash, because words may be aliases.
-    if change.search_path is not None:
-        lines.append(f"\\export PATH={posix_word(change.search_path)}")
-    lines += [f"\\. {posix_word(script)}" for script in dialect.leaving(change)]
-    for name, value in change.variables.items():
-        gone = f"\\unset {name}"
-        lines.append(gone if value is None else f"\\export {name}={posix_word(value)}")
-    lines += _posix_prompt(*(_prompt_text(each, dialect.name) for each in change.prompt))
-    lines += [f"\\. {posix_word(script)}" for script in dialect.entering(change)]
+    lines = _statements(
+        change,
+        dialect,
+        path=lambda path: f"\\export PATH={posix_word(path)}",
+        run=lambda script: f"\\. {posix_word(script)}",
+        put=_posix_variable,
+        prompt=_posix_prompt(*(_prompt_text(each, dialect.name) for each in change.prompt)),
+    )
     return "\n".join([*lines, "\\hash -r 2>/dev/null || :", ""])
+
+
+def _posix_variable(name: str, value: str | None) -> str:
+    return f"\\unset {name}" if value is None else f"\\export {name}={posix_word(value)}"
 
 
 def _posix_prompt(before: str, after: str) -> list[str]:
@@ -117,16 +144,18 @@ def fish_word(text: str) -> str:
 
 
 def _fish(change: Change, dialect: Dialect) -> str:
-    lines = []
-    if change.search_path is not None:
-        words = map(fish_word, change.search_path.split(os.pathsep))
-        lines.append(f"set -gx PATH {' '.join(words)}")
-    lines += [f"source {fish_word(script)}" for script in dialect.leaving(change)]
-    for name, value in change.variables.items():
-        gone = f"set -e {name}"
-        lines.append(gone if value is None else f"set -gx {name} {fish_word(value)}")
-    lines += [f"source {fish_word(script)}" for script in dialect.entering(change)]
+    lines = _statements(
+        change,
+        dialect,
+        path=lambda path: f"set -gx PATH {' '.join(map(fish_word, path.split(os.pathsep)))}",
+        run=lambda script: f"source {fish_word(script)}",
+        put=_fish_variable,
+    )
     return "\n".join([*lines, ""])
+
+
+def _fish_variable(name: str, value: str | None) -> str:
+    return f"set -e {name}" if value is None else f"set -gx {name} {fish_word(value)}"
 
 
 # --- PowerShell --------------------------------------------------------------------------------
@@ -139,15 +168,20 @@ def powershell_word(text: str) -> str:
 
 
 def _powershell(change: Change, dialect: Dialect) -> str:
-    lines = []
-    if change.search_path is not None:
-        lines.append(f"$Env:PATH = {powershell_word(change.search_path)}")
-    lines += [f". {powershell_word(script)}" for script in dialect.leaving(change)]
-    for name, value in change.variables.items():
-        gone = f"Remove-Item -ErrorAction SilentlyContinue -LiteralPath Env:{name}"
-        lines.append(gone if value is None else f"$Env:{name} = {powershell_word(value)}")
-    lines += [f". {powershell_word(script)}" for script in dialect.entering(change)]
+    lines = _statements(
+        change,
+        dialect,
+        path=lambda path: f"$Env:PATH = {powershell_word(path)}",
+        run=lambda script: f". {powershell_word(script)}",
+        put=_powershell_variable,
+    )
     return "\n".join([*lines, ""])
+
+
+def _powershell_variable(name: str, value: str | None) -> str:
+    if value is None:
+        return f"Remove-Item -ErrorAction SilentlyContinue -LiteralPath Env:{name}"
+    return f"$Env:{name} = {powershell_word(value)}"
 
 
 # --- xonsh -------------------------------------------------------------------------------------
@@ -155,15 +189,20 @@ def _powershell(change: Change, dialect: Dialect) -> str:
 
 def _xonsh(change: Change, dialect: Dialect) -> str:
     # Python's own literals: ascii() escapes bytes that are no text, too.
-    lines = []
-    if change.search_path is not None:
-        lines.append(f"__xonsh__.env['PATH'] = {change.search_path.split(os.pathsep)!a}")
-    lines += [_xonsh_script(script) for script in dialect.leaving(change)]
-    for name, value in change.variables.items():
-        gone = f"__xonsh__.env.pop({name!a}, None)"
-        lines.append(gone if value is None else f"__xonsh__.env[{name!a}] = {value!a}")
-    lines += [_xonsh_script(script) for script in dialect.entering(change)]
+    lines = _statements(
+        change,
+        dialect,
+        path=lambda path: f"__xonsh__.env['PATH'] = {path.split(os.pathsep)!a}",
+        run=_xonsh_script,
+        put=_xonsh_variable,
+    )
     return "\n".join([*lines, ""])
+
+
+def _xonsh_variable(name: str, value: str | None) -> str:
+    if value is None:
+        return f"__xonsh__.env.pop({name!a}, None)"
+    return f"__xonsh__.env[{name!a}] = {value!a}"
 
 
 def _xonsh_script(script: str) -> str:
@@ -189,20 +228,26 @@ def _nushell(change: Change, _dialect: Dialect) -> str:
 
 
 def _cmd(change: Change, dialect: Dialect) -> str:
-    lines = []
-    if change.search_path is not None:
-        lines.append(_cmd_set("PATH", change.search_path))
-    lines += [f'@CALL "{_cmd_text(script)}"' for script in dialect.leaving(change)]
-    lines += [_cmd_set(name, value or "") for name, value in change.variables.items()]
-    before, after = (_cmd_prompt(each) for each in change.prompt)
-    if before:
-        lines.append(f'@CALL SET "PROMPT=%%PROMPT:{before}={after}%%"')
-    elif after:
-        lines.append(
-            f'@IF NOT DEFINED PROMPT SET "PROMPT=$P$G"\n@CALL SET "PROMPT={after}%%PROMPT%%"'
-        )
-    lines += [f'@CALL "{_cmd_text(script)}"' for script in dialect.entering(change)]
+    lines = _statements(
+        change,
+        dialect,
+        path=lambda path: _cmd_set("PATH", path),
+        run=lambda script: f'@CALL "{_cmd_text(script)}"',
+        put=lambda name, value: _cmd_set(name, value or ""),
+        prompt=_cmd_prompts(*map(_cmd_prompt, change.prompt)),
+    )
     return "\r\n".join("\n".join([*lines, ""]).split("\n"))
+
+
+def _cmd_prompts(before: str, after: str) -> list[str]:
+    if before:
+        return [f'@CALL SET "PROMPT=%%PROMPT:{before}={after}%%"']
+    if after:
+        return [
+            '@IF NOT DEFINED PROMPT SET "PROMPT=$P$G"',
+            f'@CALL SET "PROMPT={after}%%PROMPT%%"',
+        ]
+    return []
 
 
 def _cmd_set(name: str, value: str) -> str:
