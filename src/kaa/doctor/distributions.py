@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kaa.environments.recorded_files import is_bytecode
 from kaa.model.verification import Finding, Kind
 
 if TYPE_CHECKING:
@@ -91,10 +92,12 @@ def check_row(generation: str, name: str, path: str, expected: str) -> Finding |
             if expected and not _matches(stream.read(), expected):
                 return Finding(Kind.ALTERED, path, name, foreign=True)
     except (FileNotFoundError, NotADirectoryError):
-        if "__pycache__/" in path:
-            return None  # Python's, and everybody's to delete
+        if is_bytecode(path, expected):
+            return None
         return Finding(Kind.MISSING, path, name, foreign=True)
     except IsADirectoryError:
+        if is_bytecode(path, expected):
+            return None
         return Finding(Kind.TYPE, path, name, "it is a directory", foreign=True)
     except OSError as error:
         return Finding(Kind.UNREADABLE, path, name, error.strerror, foreign=True)

@@ -38,7 +38,7 @@ def recorded_files(prefix: Path, rows: Iterable[tuple[str, str]]) -> RecordedFil
         entry = _entry(prefix, path)
         if entry is not None:
             entries[path] = entry
-        elif _BYTECODE not in path:
+        elif not is_bytecode(path, expected):
             altered.append(path)
             continue
         if entry is not None and not _agrees(entry, expected):
@@ -54,6 +54,15 @@ def with_files(record: dict[str, Any], files: RecordedFiles) -> dict[str, Any]:
         "files": [entry["_path"] for entry in files.entries],
         "paths_data": {"paths_version": 1, "paths": list(files.entries)},
     }
+
+
+def is_bytecode(path: str, expected: str) -> bool:
+    """Say whether a row of RECORD is about what Python compiled, which is everybody's to delete.
+
+    virtualenv lists for its pip what is nowhere: directories of bytecode, and bytecode beside its
+    source. None of that has a hash.
+    """
+    return "__pycache__" in path.split("/") or (not expected and path.endswith(".pyc"))
 
 
 def _entry(prefix: Path, path: str) -> dict[str, Any] | None:

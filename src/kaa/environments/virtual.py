@@ -7,6 +7,7 @@ interpreter that is elsewhere. No record says what is in it; its distributions s
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def read_virtual(path: Path) -> VirtualEnvironment:
     if settings.get("include-system-site-packages", "").lower() == "true":
         home = settings.get("home", "its Python")
         cause = f"it has the packages of {home}, too (--system-site-packages), which change with it"
-        raise _refused(path, cause)
+        raise _refused(path, cause, _hint_for_system_packages(path))
     if os.path.realpath(sys.prefix) == os.path.realpath(path):
         raise _refused(path, "kaa itself is installed in it and runs from there")
     minor = facts.minor if facts is not None else None
@@ -78,5 +79,14 @@ def read_virtual(path: Path) -> VirtualEnvironment:
     return VirtualEnvironment(path, facts.maker or Maker.VENV.value, python, facts.own_ipykernel)
 
 
-def _refused(path: Path, cause: str) -> UnsupportedError:
-    return UnsupportedError(f"{path} cannot be adopted", cause=cause, hint=_HINT)
+def _refused(path: Path, cause: str, hint: str = _HINT) -> UnsupportedError:
+    return UnsupportedError(f"{path} cannot be adopted", cause=cause, hint=hint)
+
+
+def _hint_for_system_packages(path: Path) -> str:
+    freeze = shlex.join([os.fspath(path / "bin" / "python"), "-m", "pip", "freeze"])
+    return (
+        "if it needs none of them, say `include-system-site-packages = false` in its pyvenv.cfg "
+        "and adopt it then; else make an environment of kaa's own of all that it sees: "
+        f"`{freeze} > requirements.txt`, `kaa create -f requirements.txt`"
+    )
