@@ -20,6 +20,7 @@ from traitlets import Bool, Dict, List, TraitError, Unicode, validate
 
 from kaa.environments.discovery import discover, this_machine
 from kaa.jupyter.keeping import Keeper, WatchedOptions
+from kaa.jupyter.starting import made_at_each_start
 from kaa.kernels.command import kernelspec_content, through_this_python
 from kaa.kernels.installed_launcher import install_launcher
 from kaa.kernels.logos import icon_directory
@@ -144,9 +145,8 @@ class KaaKernelSpecManager(KernelSpecManager):
                 raise
             return self._standing_in(found, kernel_name)
         if place is not None and place.offer is not None:
-            return self.kernel_spec_class(
-                resource_dir=place.resources, **_told(spec.to_dict(), place.offer, self._layout)
-            )
+            said = _told(spec.to_dict(), place.offer, self._layout)
+            return self._started_directly(said, place.resources)
         return spec
 
     def get_all_specs(self) -> dict[str, Any]:
@@ -254,9 +254,12 @@ class KaaKernelSpecManager(KernelSpecManager):
         return {name: what for name, what in found.items() if name in self.allowed_kernelspecs}
 
     def _spec(self, offer: Offer) -> KernelSpec:
-        content = self._content(offer)
         resources = self._icon(offer) or self._directory(offer)
-        return self.kernel_spec_class(resource_dir=resources, **content)
+        return self._started_directly(self._content(offer), resources)
+
+    def _started_directly(self, said: dict[str, Any], resources: str) -> KernelSpec:
+        argv = made_at_each_start(said["argv"], self._layout)
+        return self.kernel_spec_class(**{**said, "argv": argv, "resource_dir": resources})
 
     def _content(self, offer: Offer) -> dict[str, Any]:
         content = kernelspec_content(offer, self._layout)

@@ -42,18 +42,19 @@ _FORGOTTEN = 30 * 24 * 3600
 def launcher_text() -> str:
     """Return the launcher as one file."""
     from kaa.environments import activation, activation_scripts
-    from kaa.kernels import launcher
+    from kaa.kernels import launcher, start_code
 
-    return _joined("starts the kernels", activation_scripts, activation, launcher)
+    return _joined("starts the kernels", activation_scripts, activation, start_code, launcher)
 
 
 @functools.cache
 def notebook_text() -> str:
     """Return what runs inside kernels as one file."""
     from kaa.environments import activation, activation_scripts
-    from kaa.kernels import imported, notebook
+    from kaa.kernels import entering, imported, notebook, start_code
 
-    return _joined("is in the kernels", activation_scripts, activation, imported, notebook)
+    below = (activation_scripts, activation, start_code, imported, notebook)
+    return _joined("is in the kernels", *below, entering)
 
 
 def install_launcher(layout: Layout) -> Path:
@@ -62,10 +63,9 @@ def install_launcher(layout: Layout) -> Path:
     Returns its path. Each file is replaced in one step, what is imported first: a kernel that
     starts meanwhile finds the old or the new one. Raises KernelError when one cannot be written.
     """
-    modules = {"kaa_launcher.py": launcher_text(), "kaa_notebook.py": notebook_text()}
-    version = hashlib.sha256("\0".join(modules.values()).encode()).hexdigest()[:16]
-    folder = layout.startup / version
-    stub = _STUB.format(room=layout.startup.name, version=version)
+    modules = _modules()
+    folder = startup_folder(layout)
+    stub = _STUB.format(room=layout.startup.name, version=folder.name)
     changed = _differs(layout.launcher, stub)
     for name, text in modules.items():
         # Together with the stub they become new, so that nobody takes them for forgotten ones.
@@ -76,6 +76,20 @@ def install_launcher(layout: Layout) -> Path:
         _forget_others(folder)
     write_shims(layout.shims)
     return layout.launcher
+
+
+def startup_folder(layout: Layout) -> Path:
+    """Return the directory that this version's modules are in, whether it is there or not."""
+    return layout.startup / _version()
+
+
+@functools.cache
+def _version() -> str:
+    return hashlib.sha256("\0".join(_modules().values()).encode()).hexdigest()[:16]
+
+
+def _modules() -> dict[str, str]:
+    return {"kaa_launcher.py": launcher_text(), "kaa_notebook.py": notebook_text()}
 
 
 def _joined(purpose: str, *modules: ModuleType) -> str:

@@ -27,19 +27,11 @@ from kaa.environments.activation import (
     generation_of,
     interpreter,
 )
+from kaa.kernels.start_code import start_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# Paths as bytes in ASCII, since -I may have given this process another encoding than the kernel's.
-_START = """\
-import sys; from os import fsdecode
-sys.path.insert(0, fsdecode({folder}))
-from kaa_notebook import start
-del sys.path[0]
-start(*map(fsdecode, {paths}), lent={lent})
-"""
 
 
 class MissingOverlayError(LookupError):
@@ -64,12 +56,20 @@ def has_ipykernel(directory: str) -> bool:
 
 
 def kernel_command(
-    prefix: str, generation: str, overlays: str, minor: str, kaa: str = ""
+    prefix: str,
+    generation: str,
+    overlays: str,
+    minor: str,
+    kaa: str = "",
+    folder: str = "",
+    function: str = "start",
 ) -> list[str]:
     """Return the command that starts the kernel, to be followed by the kernel's arguments.
 
-    ``kaa`` is a Python with kaa in it, for what is typed in a notebook about packages. Raises
-    MissingOverlayError, with a message for the user, when there is no ipykernel to start.
+    ``kaa`` is a Python with kaa in it, for what is typed in a notebook about packages; ``folder``
+    has what runs in kernels, this file's directory if none is given, and ``function`` is what is
+    called in there. Raises MissingOverlayError, with a message for the user, when there is no
+    ipykernel to start.
     """
     own = site = site_packages(generation, minor)
     lent = not has_ipykernel(site)
@@ -81,11 +81,8 @@ def kernel_command(
                 "the environment has no ipykernel, and there is no kernel overlay "
                 f"for Python {minor} at {link}; install ipykernel into the environment"
             )
-    folder = os.path.dirname(os.path.abspath(__file__))
-    paths = (prefix, generation, own, site, kaa, folder)
-    code = _START.format(
-        folder=os.fsencode(folder), paths=[os.fsencode(path) for path in paths], lent=lent
-    )
+    folder = folder or os.path.dirname(os.path.abspath(__file__))
+    code = start_code(function, (prefix, generation, own, site, kaa, folder), lent)
     return [interpreter(generation), "-c", code]
 
 
