@@ -175,6 +175,8 @@ def test_env_update_adds_and_with_prune_removes(
     assert pruned.code == 0, pruned.err
     assert installed() == {"python", "wolf"}
     assert kaa("run", "-n", "demo", "printenv", "HONEY").out == "yes\n"
+    named = kaa("sync", "-f", "environment.yml", "-y")
+    assert "Environment demo" in named.out, named.err
     exists = kaa("env", "create", "-f", "environment.yml", "-y")
     assert exists.code == 3
     assert "demo" in exists.err

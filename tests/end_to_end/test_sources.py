@@ -74,6 +74,7 @@ def test_one_environment_of_everything_that_is_no_wheel(
         *(f"git+{repository.as_uri()}@v2", f"other-fur @ {_wheel(tmp_path).as_uri()}", "-y"),
     )
     assert created.code == 0, created.err
+    assert "by code of their own (--no-build forbids it): ants, bees, kept, mine," in created.out
     listed = {each["name"] for each in kaa("list", "-n", "all", "--json").json}
     assert listed == {
         *("ants", "bear", "bees", "fur", "kept", "mine", "other-fur", "python", "wald", "wasps")

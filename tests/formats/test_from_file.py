@@ -183,7 +183,7 @@ def test_a_requirements_file_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        ("dependencies: [numpy=]", InvalidSpecError, "numpy="),
+        ("dependencies: [numpy=]", InvalidSpecError, "environment.yml, line 1: 'numpy='"),
         ("dependencies: [pip, pip: [numpy=1.2]]", InvalidSpecError, "'numpy=1.2' is no"),
         ("dependencies: [pip, pip: [-r absent.txt]]", RequestError, "no file absent.txt"),
         ("dependencies: [pip, pip: [-r environment.txt]]", RequestError, "inside of itself"),

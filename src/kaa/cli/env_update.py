@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kaa.cli.file_options import file_options
-from kaa.cli.options import changing_options, environment_options, one_of_or_active, solve_options
+from kaa.cli.file_options import file_options, one_of_or_named
+from kaa.cli.options import changing_options, environment_options, solve_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,11 +47,7 @@ def update(
     from kaa.workflows.sync import prepare_sync
 
     file = file or Path("environment.yml")
-    if name is None and prefix is None:
-        from kaa.workflows.from_file import name_in
-
-        name = name_in(file)
-    name, prefix = one_of_or_active(name, prefix)
+    name, prefix = one_of_or_named(name, prefix, file)
     require_answer(invocation)
     request = ChangeRequest(
         name, prefix, (), invocation.command, options, dry_run=invocation.dry_run

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from kaa.cli.options import one_of_or_active
 from kaa.model.options import FileChoice
 
 if TYPE_CHECKING:
@@ -69,6 +70,22 @@ def file_options(*, required: bool = False) -> Callable[[Callable[..., object]],
         )
 
     return decorate
+
+
+def one_of_or_named(
+    name: str | None, prefix: Path | None, file: Path
+) -> tuple[str | None, Path | None]:
+    """Return what :func:`~kaa.cli.options.one_of_or_active` does, but ahead of the active
+    environment comes the one that ``file`` names.
+
+    Raises what that does, and :class:`~kaa.model.errors.RequestError` for a file that makes no
+    sense.
+    """
+    if name is None and prefix is None:
+        from kaa.workflows.from_file import name_in
+
+        name = name_in(file)
+    return one_of_or_active(name, prefix)
 
 
 def file_choice_options(command: Callable[..., object]) -> Any:

@@ -61,6 +61,9 @@ def show_plan(plan: Plan, *, verbose: bool = False) -> None:
     for name, value in plan.variables:
         said = f"Not set any more: {name}" if value is None else f"Set: {name}={value}"
         write_line(printable(said))
+    if plan.built:
+        names = printable(", ".join(plan.built))
+        write_line(f"Built from source, by code of their own (--no-build forbids it): {names}")
     for note in plan.notes:
         write_line(f"Note: {printable(note)}")
     for line in process_lines(plan.processes, verbose=verbose):

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kaa.cli.file_options import file_options
+from kaa.cli.file_options import file_options, one_of_or_named
 from kaa.cli.options import (
     changing_options,
     environment_options,
     fix_option,
-    one_of_or_active,
     solve_options,
 )
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  kaa sync -n demo -f environment.yml
+  kaa sync -f environment.yml
   kaa sync -n demo -f kaa.lock --dry-run
 """
 
@@ -42,14 +41,15 @@ def sync(
     file: Path,
     options: SolveOptions,
 ) -> None:
-    """Make an environment, or the active one, what FILE says, and no more.
+    """Make an environment what FILE says, and no more.
 
-    What is installed stays where it can; packages that FILE does not lead to go. Your own files
-    stay, and so does what pip installed by hand, unless FILE has it.
+    Without -n and -p it is the environment that FILE names, or the active one. What is installed
+    stays where it can; packages that FILE does not lead to go. Your own files stay, and so does
+    what pip installed by hand, unless FILE has it.
     """
     from kaa.cli.question import require_answer
 
-    name, prefix = one_of_or_active(name, prefix)
+    name, prefix = one_of_or_named(name, prefix, file)
     if not invocation.fix and _said_at_once(name, prefix, file, options, invocation):
         return
     require_answer(invocation)

@@ -9,6 +9,8 @@ HOST = "host"
 """The source of this machine's interpreters."""
 PYPI = "pypi"
 """The source of Python package indexes."""
+BUILT = "built_"
+"""How the build of a package begins that is made on this machine, from source."""
 
 _SCHEME = "kaa://"
 _SUBDIR = re.compile(r"(linux|osx|win|freebsd|emscripten|wasi|zos)-\w+")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from kaa.model.package import BUILT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -121,6 +123,12 @@ class Plan:
         return added + sum(change.download for change in self.changes) + self.again
 
     @property
+    def built(self) -> tuple[str, ...]:
+        """Names of the packages that are to be had as source only: their own code builds them."""
+        coming = [each.package for each in self.additions] + [each.after for each in self.changes]
+        return tuple(sorted(each.name for each in coming if each.build.startswith(BUILT)))
+
+    @property
     def nothing_to_do(self) -> bool:
         """Whether the environment is already what it is going to be."""
         packages = (self.additions, self.removals, self.changes)
@@ -137,6 +145,7 @@ class Plan:
             "remove": [each.as_dict() for each in self.removals],
             "change": [each.as_dict() for each in self.changes],
             "unchanged": self.unchanged,
+            "built": list(self.built),
             "asked": list(self.asked),
             "forgotten": list(self.forgotten),
             "variables": dict(self.variables),

@@ -75,7 +75,7 @@ class Spec:
 def parse_spec(text: str, origin: str = YOU_ASKED) -> Spec:
     """Return the spec that ``text`` says, asked for by ``origin``.
 
-    Raises :class:`InvalidSpecError` for what is neither form.
+    Raises :class:`InvalidSpecError` for what is neither form; it says the origin.
     """
     source, rest = _split_source(text.strip())
     text = redact_text(text)  # it is written down and shown; the source keeps what it needs
@@ -85,7 +85,8 @@ def parse_spec(text: str, origin: str = YOU_ASKED) -> Spec:
     if source == PYPI:
         spec = _from_match_spec(text, rest, source, origin)
         if spec.build or spec.brackets:
-            raise InvalidSpecError(
+            raise _invalid(
+                origin,
                 f"{text!r} names a build, and packages of {PYPI} have none",
                 hint=f"ask for `{PYPI}::{spec.name}`, with a version if you want one",
             )
@@ -114,12 +115,14 @@ def _from_requirement(text: str, requirement: Requirement, source: str | None, o
     from packaging.utils import canonicalize_name
 
     if requirement.url:
-        raise InvalidSpecError(
+        raise _invalid(
+            origin,
             f"{text!r} asks for a package by its URL, which is not possible here",
             hint=f"ask for `{requirement.name}`",
         )
     if requirement.marker is not None:
-        raise InvalidSpecError(
+        raise _invalid(
+            origin,
             f"{text!r} has an environment marker",
             cause="on the command line there is one environment, so a marker says nothing",
             hint=f"leave out what comes after the semicolon: `{text.partition(';')[0].strip()}`",
@@ -162,7 +165,8 @@ def _from_match_spec(text: str, stripped: str, source: str | None, origin: str) 
     try:
         parsed = MatchSpec(stripped)
     except (InvalidMatchSpecError, InvalidVersionSpecError, ValueError) as error:
-        raise InvalidSpecError(
+        raise _invalid(
+            origin,
             f"{text!r} is not a package spec",
             cause=_reason(stripped) or str(error),
             hint=_EXAMPLES,
@@ -188,6 +192,12 @@ _BRACKETS = re.compile(r'(build_number|license|track_features|md5|sha256|url|sub
 def _brackets(canonical: str) -> tuple[tuple[str, str], ...]:
     """Return the fields that rattler keeps in brackets when it says a match spec."""
     return tuple(sorted((key, value) for key, value in _BRACKETS.findall(canonical)))
+
+
+def _invalid(origin: str, message: str, *, hint: str, cause: str | None = None) -> InvalidSpecError:
+    """Return the error; what a user has typed needs no word on where it stands."""
+    where = "" if origin == YOU_ASKED else f"{origin}: "
+    return InvalidSpecError(where + message, cause=cause, hint=hint)
 
 
 def _reason(text: str) -> str | None:

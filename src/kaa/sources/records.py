@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kaa.model.errors import MetadataError
-from kaa.model.package import PYPI, channel_url
+from kaa.model.package import BUILT, PYPI, channel_url
 from kaa.network.locations import redact_text
 from kaa.sources.markers import ALWAYS, python_condition
 from kaa.sources.part import split_extra_name
@@ -175,7 +175,7 @@ def _canonical(name: str) -> str:
 def wheel_build(file: IndexFile, sha256: str) -> str:
     """Return the build string of a wheel's package: its first Python tag and its identity."""
     if not file.filename.endswith(".whl"):
-        return f"built_{sha256[:8]}"
+        return f"{BUILT}{sha256[:8]}"
     python_tag = file.filename.split("-")[-3].split(".")[-1]
     # It becomes part of a directory's name, and it comes from the network.
     return f"{_NOT_IN_BUILD.sub('', python_tag)}_{sha256[:8]}"
