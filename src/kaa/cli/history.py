@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.cli.invocation import Invocation
-    from kaa.model.environment import EnvironmentInfo
+    from kaa.model.environment import EnvironmentInfo, Step
     from kaa.store.layout import Layout
     from kaa.workflows.history import Difference, HistoryEntry, Return
 
@@ -98,14 +98,18 @@ def _summary(difference: Difference | None) -> str:
         return "?"
     signs = {"add": "+", "remove": "-", "change": "~"}
     counts = difference.counts
-    return " ".join(f"{sign}{counts[what]}" for what, sign in signs.items() if counts[what]) or "0"
+    told = [f"{sign}{counts[what]}" for what, sign in signs.items() if counts[what]]
+    number = len(difference.variables)
+    if number:
+        told.append(f"{number} variable{'s' if number > 1 else ''}")
+    return " ".join(told) or "0"
 
 
 def _changes(difference: Difference | None) -> Iterator[str]:
     if difference is None:
         yield "what it was made from cannot be read any more"
         return
-    if not difference.packages:
+    if not (difference.packages or difference.variables):
         yield "the packages are the same"
     for old, new in difference.packages:
         if old is None and new is not None:
@@ -114,6 +118,13 @@ def _changes(difference: Difference | None) -> Iterator[str]:
             yield f"- {old.name} {old.version} ({old.source})"
         elif old is not None and new is not None:
             yield f"~ {new.name} {_told(old.version, new.version)}{_elsewhere(old, new)}"
+    for step in difference.variables:
+        gone = f"- variable {step.name} (was {step.before})"
+        yield gone if step.after is None else f"{_sign(step)} variable {step.name}={step.after}"
+
+
+def _sign(step: Step) -> str:
+    return "+" if step.before is None else "~"
 
 
 def _told(old: str, new: str) -> str:

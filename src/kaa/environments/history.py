@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from kaa.model.environment import Manifest
+    from kaa.model.environment import Manifest, Step
     from kaa.model.package import Package
 
 LOCK = OWN / "lock.json"
@@ -109,6 +109,44 @@ def find_generation(prefix: Prefix, number: int) -> Generation:
         cause=f"there are: {there}",
         hint=f"`kaa history -p {prefix.path}` shows what each of them was",
     )
+
+
+def parent_of(generation: Generation, generations: Sequence[Generation]) -> int | None:
+    """Return the number of the generation that one was made from, None where there is none."""
+    manifest = generation.manifest
+    if manifest is not None and (manifest.parent is not None or manifest.prefix is not None):
+        return manifest.parent
+    # Damaged, or of a time when nobody wrote that down.
+    earlier = [each.number for each in generations if each.number < generation.number]
+    return max(earlier, default=None)
+
+
+def steps_from(
+    before: Generation | None, after: Generation, generations: Sequence[Generation]
+) -> list[Step]:
+    """Return what has to become of variables on the way from one generation to another.
+
+    That is what commands did to them on the way back to what both were made from, taken back, and
+    then what they did on the way from there. None is before the first one.
+    """
+    old = _line(before, generations) if before is not None else []
+    new = _line(after, generations)
+    shared = {each.number for each in old} & {each.number for each in new}
+    back = (each.manifest for each in old if each.number not in shared)
+    forth = (each.manifest for each in reversed(new) if each.number not in shared)
+    steps = [step.back() for each in back if each for step in reversed(each.variables)]
+    return steps + [step for each in forth if each for step in each.variables]
+
+
+def _line(generation: Generation, generations: Sequence[Generation]) -> list[Generation]:
+    """Return a generation, what it was made from, and so on."""
+    by_number = {each.number: each for each in generations}
+    line: list[Generation] = []
+    found: Generation | None = generation
+    while found is not None and found not in line:
+        line.append(found)
+        found = by_number.get(parent_of(found, generations) or 0)
+    return line
 
 
 def write_lock(generation: Path) -> None:

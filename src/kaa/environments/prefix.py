@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.model.environment import EnvironmentInfo, Manifest
+from kaa.model.environment import EnvironmentInfo, Manifest, Step
 from kaa.model.package import HOST, PYPI, Package, channel_of, source_of_channel
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ OWN = Path("conda-meta", "kaa")
 MANIFEST = OWN / "manifest.json"
 PAST = ".past-"
 """What stands before a number in the name of the directory that a cleared generation leaves."""
-UNSET = "***unset***"
-"""conda's value for a variable that was set once, and is not to be any more."""
 ADOPTING = ".adopting-"
 """What stands before a number in the name of the mark that a directory becomes that generation."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
@@ -129,6 +127,7 @@ def read_manifest_file(file: Path) -> Manifest | None:
             content["created"],
             content.get("parent"),
             content.get("prefix"),
+            tuple(Step(*step) for step in content.get("variables", ())),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -141,6 +140,7 @@ def _is_sound(manifest: Manifest) -> bool:
         all(isinstance(text, str) for text in texts)
         and isinstance(manifest.parent, int | None)
         and isinstance(manifest.prefix, str | None)
+        and all(isinstance(text, str | None) for step in manifest.variables for text in step)
     )
 
 
@@ -154,25 +154,6 @@ def write_manifest(generation: Path, manifest: Manifest) -> None:
 def write_manifest_file(file: Path, manifest: Manifest) -> None:
     """Write a manifest file. Raises ``OSError``."""
     file.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
-
-
-def write_variables(generation: Path, variables: dict[str, str]) -> None:
-    """Write the variables that activation is to set, where conda keeps them."""
-    path = generation / "conda-meta" / "state"
-    path.write_text(json.dumps({"version": 1, "env_vars": variables}) + "\n", encoding="utf-8")
-
-
-def read_variables(generation: Path) -> dict[str, str]:
-    """Return the variables that activation sets, as conda keeps them; none where it cannot be read.
-
-    What conda has marked as unset is left out.
-    """
-    try:
-        text = (generation / "conda-meta" / "state").read_text(encoding="utf-8")
-        found = json.loads(text)["env_vars"]
-        return {str(name): str(value) for name, value in found.items() if value != UNSET}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return {}
 
 
 def read_packages(generation: Path) -> list[Package]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Step(NamedTuple):
+    """What became of a variable: its values before and after, None where it was or is not set."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    def back(self) -> Step:
+        """Return the step that takes this one back."""
+        return Step(self.name, self.after, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +29,8 @@ class Manifest:
     ``specs`` are the package specs as typed, ``sources`` the channels and indexes in order of
     priority, ``command`` the command line that made this generation and ``created`` its time in
     UTC (ISO 8601). ``parent`` is the number of the generation that it was made from, None for the
-    first; ``prefix`` the stable path that its files carry.
+    first; ``prefix`` the stable path that its files carry; ``variables`` what the command did to
+    the variables that are set wherever the environment is active.
     """
 
     name: str
@@ -27,6 +40,7 @@ class Manifest:
     created: str
     parent: int | None = None
     prefix: str | None = None
+    variables: tuple[Step, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that the manifest file and ``--json`` have."""

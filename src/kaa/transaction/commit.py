@@ -27,10 +27,11 @@ from kaa.environments.prefix import (
     write_manifest_file,
 )
 from kaa.environments.sealed import seal_records
+from kaa.environments.variables import read_variables, steps_between
 from kaa.model.environment import now
 from kaa.model.errors import EnvironmentExistsError, EnvironmentStateError
 from kaa.store.disk import flush, writing
-from kaa.store.run_token import random_text
+from kaa.store.run_token import random_text, token_of
 from kaa.transaction.carry import PART
 
 if TYPE_CHECKING:
@@ -214,7 +215,9 @@ def settle(prefix: Prefix) -> None:
         if number.isdigit() and number != str(prefix.current_number):
             _remove(prefix.generations / number)
         mark.unlink(missing_ok=True)
-    for part in prefix.generations.glob(f"[0-9]*/{PART}"):  # on its way into one of before
+    beside = prefix.generations.glob("[0-9]*/conda-meta/.*")  # of the history, or of variables
+    parts = [path for path in beside if token_of(path.name) is not None]
+    for part in (*parts, *prefix.generations.glob(f"[0-9]*/{PART}")):  # on its way into one
         part.unlink(missing_ok=True)
     leaving = prefix.generations / LEAVING
     if leaving.exists():
@@ -295,11 +298,14 @@ def _complete(
     before: Path | None,
     command: str | None = None,
 ) -> None:
-    """Write into ``staging`` what it is to be remembered by.
+    """Write into ``staging`` what it is to be remembered by, what became of variables included.
 
     ``before`` is the generation that it was made from. What is made once more, by ``command``, is
     remembered by the command that made it first.
     """
+    if command is None:
+        was = read_variables(before) if before is not None and manifest.parent is not None else {}
+        manifest = replace(manifest, variables=steps_between(was, read_variables(staging)))
     write_manifest(staging, replace(manifest, prefix=str(prefix.path)))
     write_lock(staging)
     append_history(

@@ -19,7 +19,6 @@ from kaa.environments.prefix import (
     carried_path,
     read_info,
     read_manifest,
-    write_variables,
 )
 from kaa.environments.processes import users_of
 from kaa.environments.records import (
@@ -27,6 +26,7 @@ from kaa.environments.records import (
     repodata_records,
     requested_specs,
 )
+from kaa.environments.variables import change_variables
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.model.environment import EnvironmentInfo, Manifest, now
 from kaa.model.errors import RequestError, UnsupportedError
@@ -120,9 +120,6 @@ class EnvironmentChange:
     solution: Solution
     supply: Supply
     scripts: LinkScripts
-    variables: tuple[tuple[str, str], ...] | None = None
-    """What is to be set wherever the environment is active, in place of what was; None: as it was.
-    """
     copies: bool = False
 
 
@@ -330,7 +327,8 @@ async def complete_change(
 ) -> EnvironmentChange:
     """Return a change whose plan says of link scripts and of running processes, too.
 
-    ``allowed`` is what the command line says of link scripts.
+    ``allowed`` is what the command line says of link scripts; ``variables`` are to be set wherever
+    the environment is active, in place of what was; None: as it was.
     """
     scripts = link_scripts(
         allowed or supply.configuration.link_scripts,
@@ -345,7 +343,7 @@ async def complete_change(
     if not plan.nothing_to_do:
         plan = replace(plan, processes=await asyncio.to_thread(users_of, current.prefix))
     return EnvironmentChange(
-        plan, current, manifest, specs, sources, solution, supply, scripts, variables, copies
+        plan, current, manifest, specs, sources, solution, supply, scripts, copies
     )
 
 
@@ -371,8 +369,8 @@ async def _link(
     current, prefix = change.current, change.current.prefix
 
     def commit(staging: Path) -> None:
-        if change.variables is not None:
-            write_variables(staging, dict(change.variables))
+        if change.plan.variables:
+            change_variables(staging, change.plan.variables)
         commit_next_generation(prefix, staging, change.manifest, current.number)
 
     requested = match_specs(change.solution, change.specs)

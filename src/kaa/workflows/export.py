@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kaa.environments.conda_history import asked_in_history
 from kaa.environments.heads import read_heads
-from kaa.environments.prefix import Prefix, read_manifest, read_variables
+from kaa.environments.prefix import Prefix, read_manifest
+from kaa.environments.variables import read_variables
 from kaa.formats.environment_file import Dependency, EnvironmentFile
 from kaa.formats.recognition import FileFormat
 from kaa.formats.requirements_txt import LineKind, RequirementLine

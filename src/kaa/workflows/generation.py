@@ -7,7 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import write_variables
+from kaa.environments.variables import change_variables
 from kaa.transaction.carry import carry_over
 from kaa.transaction.commit import commit_first_generation
 from kaa.transaction.stage import link_packages, staging_directory, to_its_end
@@ -51,7 +51,7 @@ async def link_first_generation(
             solution.records, requested, staging, prefix, layout, progress, copies=copies
         )
         if variables:
-            write_variables(staging, dict(variables))
+            change_variables(staging, variables)
         notes: list[str] = []
         if scripts is not None:
             notes = await scripts.run(solution.records, staging, prefix, layout, progress)

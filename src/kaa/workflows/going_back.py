@@ -17,6 +17,7 @@ from kaa.transaction.commit import check_current, commit_next_generation, commit
 from kaa.workflows.announce import announce
 from kaa.workflows.bring import bring
 from kaa.workflows.generation import link_generation
+from kaa.workflows.history import put_variables
 from kaa.workflows.installed import records_of_lock, solution_of
 from kaa.workflows.recover import recover
 from kaa.workflows.supply import open_supply
@@ -53,6 +54,7 @@ async def reinstall(
     options = SolveOptions(sources=manifest.sources, offline=offline)
 
     def commit(staging: Path) -> None:
+        put_variables(staging, plan)
         if target.on_disk:
             anew = replace(manifest, command=command, created=now())
             commit_next_generation(prefix, staging, anew, current.number)

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kaa.environments.conda_history import State, append_history
-from kaa.environments.history import Generation, changed, find_generation, read_history
+from kaa.environments.history import (
+    Generation,
+    changed,
+    find_generation,
+    parent_of,
+    read_history,
+    steps_from,
+)
 from kaa.environments.prefix import read_info
 from kaa.environments.processes import users_of
+from kaa.environments.variables import change_variables, read_variables, steps_between, taken
 from kaa.model.environment import now
 from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError
 from kaa.store.disk import writing
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaa.environments.prefix import Prefix
-    from kaa.model.environment import EnvironmentInfo
+    from kaa.model.environment import EnvironmentInfo, Step
     from kaa.model.package import Package
     from kaa.model.process import Process
     from kaa.store.layout import Layout
@@ -37,6 +45,8 @@ class Difference:
     before: Generation | None
     after: Generation
     packages: tuple[tuple[Package | None, Package | None], ...]
+    variables: tuple[Step, ...] = ()
+    """What becomes of those that are set wherever the environment is active."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -60,6 +70,7 @@ class Difference:
                 for old, new in self.packages
                 if old and new
             ],
+            "variables": {step.name: step.after for step in self.variables},
         }
 
 
@@ -144,14 +155,16 @@ def history(layout: Layout, name: str | None, prefix: Path | None) -> tuple[Hist
             continue  # its line says that nobody knows
     entries = []
     for generation in generations:
-        parent = _parent_of(generation, generations)
+        parent = parent_of(generation, generations)
         before = by_number.get(parent) if parent is not None else None
         known = generation.number in packages and (before is None or before.number in packages)
         difference = None
         if known:
             old = packages[before.number] if before else []
             pairs = tuple(changed(old, packages[generation.number]))
-            difference = Difference(before, generation, pairs)
+            manifest = generation.manifest
+            steps = manifest.variables if manifest is not None else ()
+            difference = Difference(before, generation, pairs, steps)
         entries.append(
             HistoryEntry(generation, generation.number == found.current_number, difference)
         )
@@ -168,11 +181,19 @@ def difference_between(
     """
     found = find_environment(layout, name, prefix)
     current = _check_ours(found)
+    generations = read_history(found)
     new = find_generation(found, after if after is not None else current)
     if before is None:
-        before = _parent_of(new, read_history(found))
+        before = parent_of(new, generations)
     old = find_generation(found, before) if before is not None else None
-    return Difference(old, new, tuple(changed(old.packages() if old else (), new.packages())))
+    steps = steps_from(old, new, generations)
+    was: dict[str, str] = {}
+    for step in reversed(steps):  # what the first step with a variable found
+        was.pop(step.name, None)
+        if step.before is not None:
+            was[step.name] = step.before
+    pairs = changed(old.packages() if old else (), new.packages())
+    return Difference(old, new, tuple(pairs), steps_between(was, taken(was, steps)))
 
 
 def plan_return(found: Prefix, number: int | None) -> Return:
@@ -189,7 +210,20 @@ def plan_return(found: Prefix, number: int | None) -> Return:
     current = find_generation(found, there) if there in known else Generation(there, found.current)
     target = find_generation(found, number) if number is not None else _before(found, current)
     pairs = tuple(changed(current.packages(), target.packages()))
-    return Return(found, current, target, Difference(current, target, pairs), users_of(found))
+    difference = Difference(current, target, pairs, _variables(current, target, found))
+    return Return(found, current, target, difference, users_of(found))
+
+
+def _variables(current: Generation, target: Generation, found: Prefix) -> tuple[Step, ...]:
+    """Return what is going to become of the variables as they are now."""
+    if current.path.is_dir():
+        steps = steps_from(current, target, read_history(found))
+    elif target.on_disk:  # which has its own, and nobody knows of newer ones
+        return ()
+    else:
+        steps = steps_from(None, target, read_history(found))
+    now_set = read_variables(current.path)
+    return steps_between(now_set, taken(now_set, steps))
 
 
 def return_at_once(plan: Return, command: str, layout: Layout) -> tuple[EnvironmentInfo, Carried]:
@@ -205,10 +239,24 @@ def return_at_once(plan: Return, command: str, layout: Layout) -> tuple[Environm
     with at_work(layout):
         carried = _carried(current, target, prefix)
         with writing(target.path):
+            put_variables(target.path, plan)
             append_history(target.path, command, now(), _state(current), _state(target))
         switch_generation(prefix, target.number, current.number)
     announce(prefix, layout)
     return read_info(prefix), carried
+
+
+def put_variables(generation: Path, plan: Return) -> None:
+    """Give the generation that is going to be the current one its variables. Raises ``OSError``.
+
+    It has what is not kaa's already, the file with the variables included, as it is now.
+    """
+    if not plan.current.path.is_dir() and plan.target.on_disk:
+        return  # it keeps its own
+    wanted = taken(read_variables(plan.current.path), plan.difference.variables)
+    steps = steps_between(read_variables(generation), wanted)
+    if steps:
+        change_variables(generation, [(step.name, step.after) for step in steps])
 
 
 def _carried(current: Generation, target: Generation, prefix: Prefix) -> Carried:
@@ -236,25 +284,17 @@ def _check_ours(found: Prefix) -> int:
     return number
 
 
-def _parent_of(generation: Generation, generations: tuple[Generation, ...]) -> int | None:
-    manifest = generation.manifest
-    if manifest is not None and (manifest.parent is not None or manifest.prefix is not None):
-        return manifest.parent
-    # Damaged, or of a time when nobody wrote that down.
-    earlier = [each.number for each in generations if each.number < generation.number]
-    return max(earlier, default=None)
-
-
 def _before(found: Prefix, generation: Generation) -> Generation:
     generations = read_history(found)
     by_number = {each.number: each for each in generations}
-    parent = by_number.get(_parent_of(generation, generations) or 0)
+    parent = by_number.get(parent_of(generation, generations) or 0)
     while parent is not None and _is_renamed(parent, generation):
-        parent = by_number.get(_parent_of(parent, generations) or 0)
+        generation = parent
+        parent = by_number.get(parent_of(parent, generations) or 0)
     if parent is not None:
         return parent
     raise GenerationNotFoundError(
-        f"there is nothing before generation {generation.number} of {found.name}",
+        f"there is nothing before generation {found.current_number} of {found.name}",
         cause="the environment was created with it",
         hint=f"to remove the environment: `kaa env remove -p {found.path}`",
     )

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import read_variables
+from kaa.environments.variables import read_variables
 from kaa.model.errors import RequestError
 from kaa.workflows.change import prepared, sole_current
 from kaa.workflows.create import of_index

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.environments.prefix import read_manifest, read_variables
+from kaa.environments.prefix import read_manifest
+from kaa.environments.variables import read_variables, steps_between
 from kaa.model.environment import Manifest, now
 from kaa.model.errors import RequestError
 from kaa.workflows.inspect import check_there, find_environment
@@ -56,12 +57,8 @@ def changed_variables(
     generation: Path, wanted: Iterable[tuple[str, str]]
 ) -> tuple[tuple[str, str | None], ...]:
     """Return what becomes different: new values, and None for what is not set any more."""
-    before, after = read_variables(generation), dict(wanted)
-    changed: dict[str, str | None] = {
-        name: value for name, value in after.items() if before.get(name) != value
-    }
-    changed |= {name: None for name in before if name not in after}
-    return tuple(sorted(changed.items()))
+    steps = steps_between(read_variables(generation), dict(wanted))
+    return tuple((step.name, step.after) for step in steps)
 
 
 @asynccontextmanager
