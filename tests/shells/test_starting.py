@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shells.environments import environment, shell_program
+from shells.environments import environment, shell_program, snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,8 @@ START_FILES = {
     "zsh": (".zshrc", "PATH=/own:$PATH\n"),
     "fish": (".config/fish/config.fish", "set -gx PATH /own $PATH\n"),
     "xonsh": (".xonshrc", "$PATH.insert(0, '/own')\n"),
-    "nushell": (".config/nushell/config.nu", ""),
 }
+IN_A_TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])"
 SHOW = "sh -c 'echo \"<$CONDA_PREFIX|$PATH|$CONDA_SHLVL|${ZDOTDIR-none}>\"'\n"
 
 
@@ -46,6 +46,35 @@ def test_a_shell_in_an_environment(shell: str, tmp_path: Path) -> None:
     assert f"<{a}|{a}/bin:/own:" in done.stdout, done.stderr
     assert "|1|none>" in done.stdout
     assert done.returncode == 7
+
+
+def test_nushell_which_wants_a_terminal(tmp_path: Path) -> None:
+    program = shell_program("nushell")
+    a = environment("a", {"X": "of a"})
+    file = tmp_path / "home" / ".config" / "nushell" / "config.nu"
+    file.parent.mkdir(parents=True)
+    # What it does in place of its first prompt.
+    file.write_text(
+        "$env.PATH = ($env.PATH | prepend /own)\n"
+        "$env.PROMPT_COMMAND = {|| 'mine'}\n"
+        "$env.config.hooks.pre_prompt = [{||\n"
+        f"    do $env.PROMPT_COMMAND | save {tmp_path}/prompt\n"
+        f"    ^sh -c 'env -0 > {tmp_path}/1; kill -9 $PPID'\n"
+        "}]\n"
+    )
+    command = [sys.executable, "-m", "kaa", "shell", "-n", "a", "--shell", "nushell"]
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_TERMINAL, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "SHELL": program},
+        timeout=300,
+        check=True,
+    )
+    (inside,) = snapshots(tmp_path) or pytest.fail(repr(done.stdout))
+    assert inside["PATH"].startswith(f"{a}/bin:/own:")
+    assert inside["CONDA_PREFIX"] == str(a) and inside["X"] == "of a"
+    assert (tmp_path / "prompt").read_text() == "(a) mine"
 
 
 def test_zshs_own_directory(tmp_path: Path) -> None:
