@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from local_index import LocalIndex
+from ports import own_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,17 @@ settings.load_profile("kaa")
 
 _FOREIGN = ("PIP_", "UV_", "JUPYTER_", "CONDA_", "KAA_", "XDG_", "IPYTHON")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_have_ports_of_their_own() -> None:
+    """Let kernels that are started in this process have ports that nobody else is given."""
+    from jupyter_client.connect import LocalPortCache
+
+    def find(_: LocalPortCache, ip: str) -> int:
+        return own_port(ip)
+
+    LocalPortCache.find_available_port = find  # type: ignore[method-assign, assignment]
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from ports import own_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -69,7 +71,7 @@ class LocalServer:
         self.answer = answer
         self._faults: list[tuple[str, Fault]] = []
         self._go_on = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", own_port()), _Handler)
         self._server.local = self
         self._scheme = "https" if tls else "http"
         if tls:

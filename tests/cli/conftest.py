@@ -43,7 +43,7 @@ def kaa_process() -> Callable[..., Answer]:
             [sys.executable, "-m", "kaa", *arguments],
             **{"stdin": subprocess.DEVNULL, "capture_output": True, **options},
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return Answer(done.returncode, done.stdout or "", done.stderr or "")

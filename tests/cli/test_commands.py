@@ -120,14 +120,14 @@ def test_run_hands_over_the_process_and_its_signals(demo: Answer, tmp_path: Path
     assert ended.stdout.startswith("y\n")
     assert ended.stderr == ""
     running = subprocess.Popen(
-        [sys.executable, "-m", "kaa", "run", "-n", "demo", "sh", "-c", "echo $$; exec sleep 60"],
+        [sys.executable, "-m", "kaa", "run", "-n", "demo", "sh", "-c", "echo $$; exec sleep 600"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert running.stdout is not None
     assert int(running.stdout.readline()) == running.pid
     running.terminate()
-    assert running.wait(30) == -signal.SIGTERM
+    assert running.wait(300) == -signal.SIGTERM
     running.stdout.close()
 
 
@@ -180,20 +180,21 @@ def test_interrupted_while_the_index_is_slow(
     index: LocalIndex, what: str, number: signal.Signals
 ) -> None:
     pattern = "*/bear/" if what == "metadata" else "*.whl"
-    index.fail(pattern, Fault(hang=30))
+    index.fail(pattern, Fault(hang=600))
     process = subprocess.Popen(
         [sys.executable, "-m", "kaa", "create", "-n", "demo", PYTHON, "bear", "-y"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "UV_HTTP_TIMEOUT": "600"},
     )
-    end = time.monotonic() + 30
+    end = time.monotonic() + 300
     wanted = "/bear/" if what == "metadata" else ".whl"
     while not any(path.endswith(wanted) for path in index.paths()):
         assert time.monotonic() < end
         time.sleep(0.02)
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "interrupted; nothing was changed"
     assert "Traceback" not in err

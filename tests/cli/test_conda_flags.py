@@ -129,12 +129,17 @@ def test_create_clone_install_revision_and_detached_runs(
     wrong = kaa_process("create", "-n", "other", "--clone", "demo", "fur")
     assert wrong.code == 2 and "leave out SPECs" in wrong.err
 
-    done = tmp_path / "done"
-    script = f"import time, pathlib; time.sleep(0.3); pathlib.Path({str(done)!r}).touch()"
+    go, done = tmp_path / "go", tmp_path / "done"
+    script = (
+        "import time, pathlib\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\n"
+        f"pathlib.Path({str(done)!r}).touch()"
+    )
     started = kaa_process("run", "-n", "demo", "--detach", "--live-stream", "python", "-c", script)
     assert started.code == 0 and int(started.out) > 1
     assert not done.exists()
-    deadline = time.monotonic() + 60
+    go.touch()
+    deadline = time.monotonic() + 300
     while not done.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -154,7 +154,7 @@ def run_broken(statement: str, *arguments: str) -> subprocess.CompletedProcess[s
         [sys.executable, "-c", script, "list", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -25,15 +25,15 @@ def command(what):
     async def work():
         print("working", flush=True)
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         finally:
             print("cleaning up", flush=True)
             if what == "stuck":
-                await asyncio.sleep(60)
+                await asyncio.sleep(600)
             print("cleaned up", flush=True)
     if what == "plain":
         print("working", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     else:
         run_cancellable(work())
 
@@ -62,7 +62,7 @@ def start(what: str, **options: object) -> subprocess.Popen[str]:
 def test_one_line_and_130(what: str, number: signal.Signals) -> None:
     process = start(what)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == "interrupted; nothing was changed\n"
     assert out == ("cleaning up\ncleaned up\n" if what == "loop" else "")
@@ -73,12 +73,10 @@ def test_the_second_signal_does_not_wait_for_the_clean_up() -> None:
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
     assert process.stdout.readline() == "cleaning up\n"
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == "interrupted twice; left without cleaning up\n"
-    assert time.monotonic() - began < 20
 
 
 def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
@@ -90,5 +88,5 @@ def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
     time.sleep(0.2)
     assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert err == "interrupted; nothing was changed\n"

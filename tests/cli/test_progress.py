@@ -91,5 +91,5 @@ def test_the_display_on_a_terminal_is_gone_afterwards(monkeypatch: pytest.Monkey
     assert sys.stderr is terminal
     for thread in threading.enumerate():
         if "Refresh" in type(thread).__name__:
-            thread.join(5)
+            thread.join(300)
             assert not thread.is_alive()

@@ -81,7 +81,7 @@ class Dialogue:
 
     def read_until(self, wanted: str | None) -> str:
         """Read until ``wanted`` was written, or the end; return all that was written so far."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while wanted is None or wanted not in self.text:
             ready, _, _ = select.select([self.ours], [], [], max(0, end - time.monotonic()))
             assert ready, f"only this was written: {self.text!r}"
@@ -100,7 +100,7 @@ class Dialogue:
 
     def code(self) -> int:
         self.read_until(None)
-        return self.process.wait(30)
+        return self.process.wait(300)
 
 
 BOTH = pytest.mark.parametrize("where", [(), ("--loop",)], ids=["plain", "in a loop"])

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,11 +260,9 @@ def test_a_silent_channel_is_given_up(
     search: Callable[..., Answer], channel: CondaChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "1")
-    channel.fail("*", Fault(hang=25))
-    began = time.monotonic()
-    answer = search("bear")
+    channel.fail("*", Fault(hang=600))
+    answer = search("bear")  # in less time than a process is given here
     assert answer.code == 5 and "cannot be reached" in answer.err
-    assert time.monotonic() - began < 10
 
 
 def test_the_priority_of_the_settings_decides(

@@ -12,7 +12,7 @@ from end_to_end.machine import KAA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONG = {"UV_HTTP_TIMEOUT": "60"}
+_LONG = {"UV_HTTP_TIMEOUT": "600"}
 
 
 def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -32,7 +32,7 @@ def finish(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
     """Wait for commands that have to succeed; return what each said on standard error."""
     said = []
     for process in processes:
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, out + err
         said.append(err)
     return said

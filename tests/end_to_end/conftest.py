@@ -64,7 +64,7 @@ def index(
     for wheel in sorted(wheels.iterdir()):
         local_index.add(wheel)
     monkeypatch.setenv("PIP_INDEX_URL", local_index.url)
-    monkeypatch.setenv("UV_HTTP_TIMEOUT", "2")
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "60")
     monkeypatch.setenv("UV_HTTP_RETRIES", "1")
     yield local_index
 

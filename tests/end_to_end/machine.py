@@ -34,7 +34,7 @@ class Answer:
         return answer
 
 
-def kaa(*arguments: str | Path, timeout: float = 60, **options: Any) -> Answer:
+def kaa(*arguments: str | Path, timeout: float = 300, **options: Any) -> Answer:
     """Run the command, with no terminal and nothing on standard input."""
     done = subprocess.run(
         [*KAA, *map(str, arguments)],

@@ -299,14 +299,18 @@ ANSWERS = {
     "403": (Fault(status=403), 5, "answered 403"),
     "garbage": (Fault(body=b"<html>welcome to the hotel"), 4, "'bear' has no files"),
     "garbage for JSON": (Fault(body=b"{oops", content_type=JSON), 5, "no project page"),
-    "nothing": (Fault(hang=60), 5, "no answer within 2 seconds"),
+    "nothing": (Fault(hang=600), 5, "no answer within 2 seconds"),
     "reset": (Fault(reset=True), 5, "cannot be reached"),
     "404": (Fault(status=404), 4, "no source has a package called 'bear'"),
 }
 
 
 @pytest.mark.parametrize(("fault", "code", "said"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_what_an_index_may_answer(index: LocalIndex, fault: Fault, code: int, said: str) -> None:
+def test_what_an_index_may_answer(
+    index: LocalIndex, fault: Fault, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault.hang:
+        monkeypatch.setenv("UV_HTTP_TIMEOUT", "2")
     index.fail("/simple/bear/", fault)
     answer = refused("-n", "new", "bear")
     assert answer.code == code

@@ -26,7 +26,7 @@ def create(*place: str) -> None:
 
 def wait_for_compilation(*packages: str) -> None:
     layer = root() / "pkgs" / ".compiled" / LAYER
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600  # it has the lowest priority
     while not all(list(layer.glob(f"{package}-*.lock")) for package in packages):
         assert time.monotonic() < until, names(layer) if layer.is_dir() else "no layer"
         time.sleep(0.05)

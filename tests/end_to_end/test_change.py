@@ -7,11 +7,13 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from end_to_end.at_once import finish, start, waiting
 from end_to_end.machine import (
     KAA,
     MINOR,
@@ -364,15 +366,16 @@ def test_a_second_writer_waits_and_finds_what_the_first_one_left(
 ) -> None:
     from local_index import Fault
 
-    index.fail("/files/howl*.whl", Fault(hang=4, times=1))
-    command = [*KAA, "install", "-n", "demo", "howl", "-y", "-q"]
-    first = subprocess.Popen(command, env={**os.environ, "UV_HTTP_TIMEOUT": "60"})
+    index.fail("/files/howl*.whl", Fault(hang=600))
+    first = start("install", "-n", "demo", "howl", "-y", "-q")
     while "/files/howl-0.1-py3-none-any.whl" not in index.paths():
         assert first.poll() is None
-    second = done(kaa("install", "-n", "demo", "wolf<2", "-y"))
-    assert first.wait(30) == 0
+        time.sleep(0.01)
+    second = start("install", "-n", "demo", "wolf<2", "-y")
     told = f"waiting for process {first.pid} on {platform.node()}, which has been doing "
-    assert f"{told}`kaa install -n demo howl -y -q` for " in second.err
+    assert waiting(second).startswith(f"{told}`kaa install -n demo howl -y -q` for ")
+    index.heal()
+    finish([first, second])
     assert versions() == {"bear": "1.0", "fur": "2.1", "wolf": "1.0", "howl": "0.1"}
     assert names(root() / "envs" / ".kaa" / "demo") == ["1", "2", "3"]
 

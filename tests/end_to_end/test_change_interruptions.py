@@ -49,23 +49,23 @@ def stop(stage: str, number: signal.Signals, index: LocalIndex) -> tuple[int, st
     """Begin to install, stop it in a stage, and return its exit code and what it said."""
     if stage in ("solve", "download"):
         pattern = {"solve": "/simple/slow/", "download": "/files/slow*.whl"}[stage]
-        index.fail(pattern, Fault(hang=60))
+        index.fail(pattern, Fault(hang=600))
     process = subprocess.Popen(
         [*KAA, "install", "-n", "demo", "slow", "-y"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "UV_HTTP_TIMEOUT": "60"},
+        env={**os.environ, "UV_HTTP_TIMEOUT": "600"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not begun(stage, index):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, "the stage never began"
             time.sleep(0.0005)
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

@@ -306,7 +306,7 @@ def test_a_generation_that_a_program_runs_from_stays(grown: None) -> None:
         )
     finally:
         program.stdin.close()
-        assert program.wait(20) == 0
+        assert program.wait(300) == 0
     assert of_kind(cleaned("--keep", "1"), "generations") == ["demo 2"]
 
 
@@ -330,7 +330,7 @@ def test_a_program_of_kaa_run_keeps_its_generation(grown: None) -> None:
         assert "demo 3" in of_kind(answer, "generations")
     finally:
         program.stdin.close()
-        assert program.wait(20) == 0
+        assert program.wait(300) == 0
 
 
 def test_an_environment_that_is_being_changed_is_left_alone(grown: None) -> None:
@@ -354,7 +354,7 @@ def test_an_environment_that_is_being_changed_is_left_alone(grown: None) -> None
     assert any("demo is being changed just now" in note for note in answer["notes"])
     assert generations()[-4:] == ["1", "2", "3", "4"]
     writer.stdin.close()
-    assert writer.wait(20) == 0
+    assert writer.wait(300) == 0
     assert len(cleaned("--keep", "1")["removed"]) == 2
 
 
@@ -374,7 +374,7 @@ def test_two_at_once_and_beside_a_creation(grown: None) -> None:
         for command in commands
     ]
     for process in running:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, (out, err)
         assert json.loads(out)["success"]
     assert [each for each in generations() if each.isdigit()] == ["3", "4"]
@@ -426,7 +426,7 @@ def test_what_is_compiled_goes_with_its_package(
     monkeypatch.setenv("KAA_COMPILE", "1")
     assert kaa("create", "-n", "demo", PYTHON, "bear", "-y").code == 0
     layer = root() / "pkgs" / ".compiled" / f"cp{MINOR.replace('.', '')}"
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     while len(list(layer.glob("[!.]*.lock"))) < 2:
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -79,7 +79,7 @@ def test_what_people_type_works(channel: CondaChannel, tmp_path: Path) -> None:
 
 
 def problems(line: Any) -> Iterator[str]:
-    answer = kaa(*shlex.split(line.typed), timeout=120, env=dict(os.environ))
+    answer = kaa(*shlex.split(line.typed), timeout=300, env=dict(os.environ))
     expected = line.code if line.ours is None else line.ours
     said = answer.out + answer.err
     if answer.code != expected:

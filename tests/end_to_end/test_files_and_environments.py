@@ -76,7 +76,7 @@ def test_sync_is_equal_and_says_at_once_when_it_is(project: Path, index: LocalIn
 
 def imports(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "importtime", "-m", "kaa", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_what_changes_makes_sync_look_again(project: Path) -> None:

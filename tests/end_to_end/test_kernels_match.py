@@ -106,7 +106,9 @@ def test_what_is_written_runs_under_the_name_that_is_wanted() -> None:
     assert spec("shop_")["metadata"]["kaa"]["wanted"] == "Shop_"
 
     notebook = FORMAT.read(file, as_version=4)
-    NotebookClient(notebook, timeout=120).execute()  # under the notebook's own kernel
+    NotebookClient(
+        notebook, timeout=300, coalesce_streams=True
+    ).execute()  # under the notebook's own kernel
     assert notebook.cells[0].outputs[0].text.strip() == str(prefix)
 
     again = kaa("kernels", "match", file, "--json").json["notebooks"][0]

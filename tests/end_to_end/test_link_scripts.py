@@ -130,6 +130,6 @@ def test_an_interruption_leaves_the_environment_as_it_was(forge: Forge, tmp_path
         assert process.poll() is None, "it was over before it could be interrupted"
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130 and said.strip().endswith("nothing was changed")
     assert state() == before and not (tmp_path / "ended").exists()

@@ -194,12 +194,15 @@ def test_what_fails_is_said_and_stops_the_notebook(
 def test_an_interrupt_leaves_what_was_there(kernel: Running, demo: Path, index: LocalIndex) -> None:
     before = names(demo)
     index.fail("*cat*", Fault(hang=600))
+    kernel.run("%env UV_HTTP_TIMEOUT=600")
     request = kernel.client.execute("%kaa install cat")
+    deadline = time.monotonic() + 300
     while not any("cat" in each.path for each in index.requests):
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     kernel.manager.interrupt_kernel()
     while True:
-        reply = kernel.client.get_shell_msg(timeout=60)
+        reply = kernel.client.get_shell_msg(timeout=300)
         if reply["parent_header"].get("msg_id") == request:
             break
     assert reply["content"]["ename"] == "KeyboardInterrupt"
@@ -260,5 +263,5 @@ def errors_of(kernel: Running, code: str, shown: list[str]) -> list[dict[str, An
         elif message["msg_type"] == "error":
             found.append(message["content"])
 
-    kernel.client.execute_interactive(code, timeout=60, output_hook=collect)
+    kernel.client.execute_interactive(code, timeout=300, output_hook=collect)
     return found

@@ -44,7 +44,7 @@ def test_a_notebook_with_a_table_and_a_figure() -> None:
     make: Any = nbformat.v4  # it has no types
     cells = [make.new_code_cell(source) for source in (TABLE, FIGURE, ACTIVATED)]
     notebook = make.new_notebook(cells=cells)
-    NotebookClient(notebook, kernel_name="forecast", timeout=120).execute()
+    NotebookClient(notebook, kernel_name="forecast", timeout=300, coalesce_streams=True).execute()
     table, figure, activated = (each.outputs for each in notebook.cells)
     assert "<td>Kaa</td>" in table[-1].data["text/html"]
     assert base64.b64decode(figure[-1].data["image/png"]).startswith(b"\x89PNG")
@@ -64,7 +64,7 @@ def test_a_notebook_with_a_table_and_a_figure() -> None:
         assert kernel.run("x = 1; print('alive')") == "alive"
         before = kernel.pid
         kernel.manager.restart_kernel(now=True)
-        kernel.client.wait_for_ready(timeout=60)
+        kernel.client.wait_for_ready(timeout=300)
         assert kernel.run("print('x' in globals())") == "False"
         assert kernel.run(own) == str(kernel.pid) != str(before)
 

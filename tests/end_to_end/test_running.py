@@ -135,7 +135,7 @@ def test_a_kernel_keeps_its_generation(demo: Path) -> None:
         assert "keeps generation 1 and all its files; restart the kernel to use" in answer.out
         assert kernel.run(LATE.format("late", "late")) == "1.0"
         kernel.manager.restart_kernel(now=True)
-        kernel.client.wait_for_ready(timeout=60)
+        kernel.client.wait_for_ready(timeout=300)
         assert kernel.run(LATE.format("late", "late")) == "2.0"
         assert update("--dry-run")["processes"] == [], "there is nothing to do, and to be told"
 

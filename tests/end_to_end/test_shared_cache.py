@@ -48,7 +48,7 @@ class User:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

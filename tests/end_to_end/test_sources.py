@@ -227,7 +227,7 @@ def test_an_interruption_ends_a_build_and_what_it_started(
         assert process.poll() is None, "it was over before it could be interrupted"
         time.sleep(0.02)
     process.send_signal(number)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130 and said.strip().endswith("nothing was changed")
     assert not _running(mark)
     assert unfinished() == [] and not list((root() / "cache" / "builds").glob(".work*"))

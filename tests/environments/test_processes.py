@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the environment is made as on POSIX")
 
 READY = "print('ready', flush=True)\n"
-SLEEP = READY + "import time; time.sleep(60)"
+SLEEP = READY + "import time; time.sleep(600)"
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ def notebook(home: OwnHome, kernel: str = "") -> Path:
 
 def printed(file: Path) -> str:
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-    return "".join(cells[-1]["outputs"][0]["text"]).strip()
+    # A stream may arrive in pieces, each an output.
+    return "".join("".join(output["text"]) for output in cells[-1]["outputs"]).strip()
 
 
 def papermill(home: OwnHome, kernel: str) -> str:
@@ -70,7 +71,8 @@ def nbconvert(home: OwnHome, kernel: str) -> str:
 
 def nbconvert_by_metadata(home: OwnHome, kernel: str) -> str:
     file = notebook(home, kernel)
-    return home.run("-m", "nbconvert", "--to", "markdown", "--execute", "--stdout", file)
+    whole = "--ExecutePreprocessor.coalesce_streams=True"
+    return home.run("-m", "nbconvert", "--to", "markdown", "--execute", whole, "--stdout", file)
 
 
 def jupyter_execute(home: OwnHome, kernel: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="environments are made as on POSIX")
+PATIENCE = 300
+"""Seconds: what is late on a busy machine is no mistake."""
 CONFIGURATION = Path(__file__).parents[2] / "jupyter-config"
 """What the wheel installs as ``etc/jupyter`` beside the Python that has Jupyter."""
 
@@ -49,7 +51,7 @@ class Server:
         body = None if content is None else json.dumps(content).encode()
         request = urllib.request.Request(f"{self.url}api/{path}", body, method=method)
         request.add_header("Authorization", f"token {self.token}")
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -63,7 +65,7 @@ def serving(home: Path, *options: str) -> Iterator[Server]:
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=home)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not (found := list(runtime.glob("jpserver-*.json"))):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
@@ -78,7 +80,12 @@ def serving(home: Path, *options: str) -> Iterator[Server]:
         yield server
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            # A server that is stopped in the middle of an answer waits for AnyIO's thread for ever.
+            process.kill()
+            process.wait()
 
 
 def _url(file: Path, deadline: float) -> str:
@@ -106,14 +113,17 @@ def test_every_environment_is_listed_and_its_kernel_starts_and_ends(home: Path) 
 
         virtual_environment(home / ".virtualenvs" / "store", f"{MINOR}.1")
         prefix.rename(prefix.with_name("closed"))
-        names = set(server.ask("kernelspecs")["kernelspecs"])
+        # What the disk does not say in time is for the next listing.
+        deadline = time.monotonic() + PATIENCE
+        while "conda-env-shop-py" in (names := set(server.ask("kernelspecs")["kernelspecs"])):
+            assert time.monotonic() < deadline
         assert {"conda-env-store-py", "conda-env-closed-py"} <= names
-        assert "conda-env-shop-py" not in names
 
 
 def test_a_manager_that_is_configured_stays(home: Path) -> None:
     virtual_environment(home / ".virtualenvs" / "shop", f"{MINOR}.1")
     chosen = "jupyter_client.kernelspec.KernelSpecManager"
     with serving(home, f"--ServerApp.kernel_spec_manager_class={chosen}") as server:
-        assert list(server.ask("kernelspecs")["kernelspecs"]) == ["python3"]
+        names = list(server.ask("kernelspecs")["kernelspecs"])
+        assert "python3" in names and "conda-env-shop-py" not in names
         assert "kaa lists no kernels" in server.log.read_text()

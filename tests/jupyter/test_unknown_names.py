@@ -29,6 +29,8 @@ def home(isolated: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     directory = tmp_path / "home"
     move_into(directory, monkeypatch)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
+    # A busy machine is no reason to answer with what was there before.
+    monkeypatch.setattr("kaa.jupyter.manager._PATIENCE", 300)
     monkeypatch.setenv("PYTHONPATH", str(Path(kaa.__file__).parent.parent))
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(CONFIGURATION))
     return directory

@@ -80,12 +80,12 @@ class Running:
         """Interrupt code that runs for ever; return the name of the error that ended it."""
         endless = "import time; print('on', flush=True)\nwhile True: time.sleep(0.05)"
         request = self.client.execute(endless)
-        while self.client.get_iopub_msg(timeout=30)["msg_type"] != "stream":
+        while self.client.get_iopub_msg(timeout=300)["msg_type"] != "stream":
             continue
         self.manager.interrupt_kernel()
         while True:
             # A slow start has more questions than one, whose answers may still be to come.
-            reply = self.client.get_shell_msg(timeout=30)
+            reply = self.client.get_shell_msg(timeout=300)
             if reply["parent_header"].get("msg_id") == request:
                 return str(reply["content"]["ename"])
 
@@ -94,7 +94,7 @@ class Running:
 def started(name: str, **options: str) -> Iterator[Running]:
     from jupyter_client.manager import start_new_kernel
 
-    manager, client = start_new_kernel(60, name, **options)
+    manager, client = start_new_kernel(300, name, **options)
     try:
         yield Running(manager, client)
     finally:

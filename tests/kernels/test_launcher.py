@@ -129,7 +129,7 @@ def test_output_that_is_displayed_arrives(kernel: Running) -> None:
     shown = []
     kernel.client.execute_interactive(
         "from IPython.display import HTML; display(HTML('<b>x</b>'))",
-        timeout=30,
+        timeout=300,
         output_hook=lambda message: shown.append(message["content"].get("data", {})),
     )
     assert {"text/html": "<b>x</b>"}.items() <= {
@@ -156,7 +156,7 @@ def test_interrupt_restart_and_shutdown_reach_the_kernel(demo: Demo) -> None:
 
         running.run("value = 1")
         running.manager.restart_kernel(now=False)
-        running.client.wait_for_ready(timeout=60)
+        running.client.wait_for_ready(timeout=300)
         assert running.run("value").startswith("NameError")
         assert running.run("import os; print(os.getpid())") == str(running.pid)
         second = running.pid
@@ -180,7 +180,7 @@ def test_a_kernel_keeps_its_generation_while_the_link_moves(layout: Layout, over
         # What the kernel starts by name is the environment as it is now.
         assert running.run('!python -c "import answer; print(answer.value)"') == "2"
         running.manager.restart_kernel(now=True)
-        running.client.wait_for_ready(timeout=60)
+        running.client.wait_for_ready(timeout=300)
         assert running.run("import answer; print(answer.value)") == "2"
 
 

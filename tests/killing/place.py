@@ -37,7 +37,7 @@ _FOREIGN = (
 )
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _MARK = "KAA_TRIAL"
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def make_place(
         "PIP_CONFIG_FILE": os.devnull,
         "UV_NO_CONFIG": "1",
         "UV_SYSTEM_CERTS": "1",
-        "UV_HTTP_TIMEOUT": "10",
+        "UV_HTTP_TIMEOUT": "60",
         # What kaa is made of is compiled once, and nowhere else.
         "PYTHONPYCACHEPREFIX": str(kept / "bytecode"),
         _MARK: str(directory),

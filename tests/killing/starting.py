@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from killing.events import Watch
 
-_PATIENCE = 120.0
+_PATIENCE = 600.0
 _TESTS = Path(__file__).resolve().parent.parent
 _WATCHED = """
 import sys, json

@@ -105,7 +105,7 @@ def check_programs(place: Place) -> list[str]:
         for command in commands:
             try:
                 done = subprocess.run(
-                    command, env=environ, capture_output=True, text=True, timeout=60, check=False
+                    command, env=environ, capture_output=True, text=True, timeout=300, check=False
                 )
             except OSError as error:
                 lines.append(f"{command[0]}: {error}")

@@ -72,32 +72,32 @@ def status(index: LocalIndex, settings: NetworkSettings) -> int:
 
 def test_an_unknown_authority_is_refused_at_once(secure_index: LocalIndex) -> None:
     with pytest.raises(SourceUnreachableError) as caught:
-        status(secure_index, NetworkSettings(timeout=5))
+        status(secure_index, NetworkSettings(timeout=60))
     assert "SSL_CERT_FILE" in str(caught.value.hint)
 
 
 def test_an_authority_anywhere_in_the_bundle_is_trusted(
     secure_index: LocalIndex, authority: Path
 ) -> None:
-    settings = NetworkSettings(timeout=5, ca_bundle=authority / "bundle.pem")
+    settings = NetworkSettings(timeout=60, ca_bundle=authority / "bundle.pem")
     assert status(secure_index, settings) == 404
 
 
 def test_another_authority_does_not_help(secure_index: LocalIndex, authority: Path) -> None:
     with pytest.raises(SourceUnreachableError):
-        status(secure_index, NetworkSettings(timeout=5, ca_bundle=authority / "other.pem"))
+        status(secure_index, NetworkSettings(timeout=60, ca_bundle=authority / "other.pem"))
 
 
 def test_trusted_hosts_need_no_certificate(secure_index: LocalIndex) -> None:
     for host in ("127.0.0.1", secure_index.host):
-        assert status(secure_index, NetworkSettings(timeout=5, trusted_hosts=(host,))) == 404
+        assert status(secure_index, NetworkSettings(timeout=60, trusted_hosts=(host,))) == 404
     with pytest.raises(SourceUnreachableError):
-        status(secure_index, NetworkSettings(timeout=5, trusted_hosts=("example.org",)))
+        status(secure_index, NetworkSettings(timeout=60, trusted_hosts=("example.org",)))
 
 
 def test_a_client_certificate_is_accepted(secure_index: LocalIndex, authority: Path) -> None:
     settings = NetworkSettings(
-        timeout=5,
+        timeout=60,
         ca_bundle=authority / "ca.pem",
         client_certificate=authority / "server.pem",
     )
@@ -110,4 +110,4 @@ def test_a_bundle_that_is_missing(secure_index: LocalIndex, tmp_path: Path) -> N
     assert "SSL_CERT_FILE" in str(caught.value.hint)
     (tmp_path / "bad.pem").write_bytes(b"\xff\x00nonsense")
     with pytest.raises(SourceUnreachableError):
-        status(secure_index, NetworkSettings(timeout=5, ca_bundle=tmp_path / "bad.pem"))
+        status(secure_index, NetworkSettings(timeout=60, ca_bundle=tmp_path / "bad.pem"))

@@ -48,7 +48,7 @@ def kaa(channel: CondaChannel, *arguments: str) -> subprocess.CompletedProcess[s
         [sys.executable, "-m", "kaa", *command, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env=environ,
     )

@@ -211,7 +211,7 @@ def test_over_a_real_index(local_index: LocalIndex, tmp_path: Path) -> None:
         local_index.add(build_wheel(wheels, "base", version, extras=extras))
     local_index.add(build_wheel(wheels, "leaf", "1.0"))
     index = make_index(local_index.url)
-    settings = NetworkSettings(indexes=(index,), timeout=5, retries=0)
+    settings = NetworkSettings(indexes=(index,), timeout=60, retries=0)
 
     async def answer() -> dict[str, str]:
         async with Client(settings) as client:

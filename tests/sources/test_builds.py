@@ -353,10 +353,10 @@ def test_a_build_that_hangs_is_ended_with_all_that_it_started(
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 60
 
     assert not children_of(machine)
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), 300))
     assert not children_of(machine)
     assert machine.unfinished() == []
     assert not list(machine.layout.metadata.glob("builds/wheels/**/*.whl"))

@@ -218,7 +218,7 @@ async def pythons() -> list[HostPython]:
 @dataclass
 class Machine:
     root: Path
-    settings: NetworkSettings = field(default=NetworkSettings(indexes=(), retries=0, timeout=5))
+    settings: NetworkSettings = field(default=NetworkSettings(indexes=(), retries=0, timeout=60))
     allow: bool = True
 
     @property

@@ -32,7 +32,7 @@ def files_of(
 ) -> list[tuple[str, list[str]]]:
     """Return the versions of a project, newest first, with the URLs of their files."""
     settings = NetworkSettings(
-        indexes=tuple(Index(url) for url in indexes), merge_indexes=merge, retries=0, timeout=5
+        indexes=tuple(Index(url) for url in indexes), merge_indexes=merge, retries=0, timeout=60
     )
 
     async def main() -> list[tuple[str, list[str]]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def look_up(
     cache: Path, name: str, *indexes: Index, offline: bool = False, retries: int = 0
 ) -> Releases | MergedReleases | None:
-    settings = NetworkSettings(indexes=indexes, timeout=5, retries=retries, offline=offline)
+    settings = NetworkSettings(indexes=indexes, timeout=60, retries=retries, offline=offline)
 
     async def main() -> Releases | MergedReleases | None:
         async with Client(settings, backoff=0.01) as client:

@@ -53,7 +53,7 @@ def described(index: LocalIndex, path: Path, **changes: Any) -> IndexFile:
 
 def read(file: IndexFile, cache: Path, wheels: Path | None = None) -> CoreMetadata:
     async def main() -> CoreMetadata:
-        settings = NetworkSettings(timeout=5, retries=1)
+        settings = NetworkSettings(timeout=60, retries=1)
         async with Client(settings, backoff=0.01) as client:
             return await MetadataReader(client, cache, wheels).core_metadata(file)
 

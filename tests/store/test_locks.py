@@ -36,7 +36,7 @@ if sys.argv[2]:
 from kaa.store.exclusive import held
 with held(Path(sys.argv[1]), "kaa install -n demo x"):
     print("holding", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 _COUNT = """
 import sys
@@ -133,34 +133,35 @@ def test_processes_exclude_each_other_while_files_come_and_go(path: Path, tmp_pa
     counter.write_text("0")
     command = [sys.executable, "-c", _COUNT, str(path), str(counter)]
     for process in [subprocess.Popen(command) for _ in range(6)]:
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
     assert counter.read_text() == "300"
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_waiting_one_names_the_holder(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with holder(path) as other:
-        threading.Timer(1.4, end, [other]).start()
         began = time.monotonic()
+        threading.Timer(1.4, end, [other]).start()
         with held(path, "kaa y"):
             waited = time.monotonic() - began
-    assert 1.0 < waited < 10
+    assert 1.0 < waited < 300
     said = f"waiting for process {other.pid} on {platform.node()}, which has been doing "
     assert said + "`kaa install -n demo x` for " in caplog.text
     assert caplog.text.count("waiting for") == 1
 
 
-def test_a_killed_holder_is_no_obstacle_and_its_facts_are_stale(path: Path) -> None:
+def test_a_killed_holder_is_no_obstacle_and_its_facts_are_stale(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with holder(path) as other:
         other.send_signal(signal.SIGKILL)
         other.wait()
     said = holder_of(path)
     assert said is not None and said.pid == other.pid, "it could not clear up after itself"
-    began = time.monotonic()
     with held(path, "kaa y"):
-        assert time.monotonic() - began < 0.5
         now = holder_of(path)
         assert now is not None and now.pid == os.getpid()
+    assert "waiting for" not in caplog.text
     assert list(path.parent.iterdir()) == []
 
 
@@ -171,7 +172,7 @@ def test_who_is_halted_stops_waiting_at_once(path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(AbortedError), held(path, "kaa y", halted=halt.is_set):
             pytest.fail("another process holds it")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 60
         assert holder_of(path) is not None, "the holder's facts are untouched"
 
 
@@ -237,11 +238,11 @@ def test_a_lease_is_waited_for_and_ends_with_its_holder(
     path: Path, without_locks: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with holder(path, without_locks) as other:
-        threading.Timer(1.4, end, [other]).start()
         began = time.monotonic()
+        threading.Timer(1.4, end, [other]).start()
         with held(path, "kaa y"):
             waited = time.monotonic() - began
-    assert 1.0 < waited < 10, "on its own host, a dead holder is known by its process id"
+    assert 1.0 < waited < 300, "on its own host, a dead holder is known by its process id"
     assert f"waiting for process {other.pid} on" in caplog.text
     assert list(path.parent.iterdir()) == []
 
@@ -257,7 +258,7 @@ def test_the_lease_of_a_dead_host_runs_out(
     path.with_name(".lock-demo.lease").write_bytes(elsewhere(marker))
     began = time.monotonic()
     with held(path, "kaa y"):
-        assert 1.4 < time.monotonic() - began < 10
+        assert 1.4 < time.monotonic() - began < 300
 
 
 def elsewhere(marker: bytes) -> bytes:

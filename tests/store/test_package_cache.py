@@ -134,7 +134,7 @@ def test_processes_at_once_leave_one_whole_entry(layout: Layout) -> None:
     command = [sys.executable, "-c", code, str(layout.root)]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     for process in running:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors.decode()
     assert all(has_entry(layout, f"demo-{n}", ONE) for n in range(10))
     assert len(list(layout.packages.iterdir())) == 20

@@ -153,13 +153,17 @@ def test_five_at_once_at_most(channel: CondaChannel, layout: Layout, tmp_path: P
     found = records(channel, *(f"p{number}" for number in range(12)))
     busy, most = 0, 0
     stream = module._stream
+    enough = asyncio.Event()
 
     async def counted(url: str, receiver: Any, client: rattler.Client) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
+        if most == 5:
+            enough.set()
         try:
-            await asyncio.sleep(0.02)
+            await asyncio.wait_for(enough.wait(), 300)
+            await asyncio.sleep(0.02)  # for a sixth
             await stream(url, receiver, client)
         finally:
             busy -= 1
@@ -342,7 +346,7 @@ def test_nobody_answers(channel: CondaChannel, layout: Layout, tmp_path: Path) -
 def test_silence_ends(channel: CondaChannel, layout: Layout, tmp_path: Path) -> None:
     channel.add(build_conda_package(tmp_path / "made", "bear"))
     found = records(channel, "bear")
-    channel.fail("*.conda", Fault(hang=30))
+    channel.fail("*.conda", Fault(hang=600))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_PATIENCE", 0.2)
         error = refused(found, layout)
@@ -434,7 +438,7 @@ def test_cancelled_nothing_is_left(channel: CondaChannel, layout: Layout, tmp_pa
         files = {"lib/x": os.urandom(2_000_000)}
         channel.add(build_conda_package(tmp_path / "made", name, files=files))
     found = records(channel, "bear", "panther")
-    channel.fail("*panther*", Fault(hang=30))
+    channel.fail("*panther*", Fault(hang=600))
 
     async def run() -> None:
         client = rattler.Client.default_client()

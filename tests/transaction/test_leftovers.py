@@ -33,7 +33,7 @@ layout = Layout(Path(sys.argv[1]), package_directory=Path(sys.argv[3]))
 with locked(layout, "held") if sys.argv[2] == "locked" else at_work(layout):
     from kaa.store.run_token import run_token
     print(run_token(), flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 _OURS = "0123456789abcdef-01234567"
 """What the names of a process have in them that is not there any more."""
@@ -249,7 +249,7 @@ def test_nobody_begins_while_leftovers_are_cleared(layout: Layout) -> None:
         thread = threading.Thread(target=begin)
         thread.start()
         assert not began.wait(0.2)
-    assert began.wait(5)
+    assert began.wait(300)
     thread.join()
 
 
@@ -258,22 +258,23 @@ def test_a_wait_is_told_and_ends_with_the_holder(
     layout: Layout, holder: Holder, caplog: pytest.LogCaptureFixture
 ) -> None:
     timer = threading.Timer(1.3, holder.kill)
-    timer.start()
     began = time.monotonic()
+    timer.start()
     with locked(layout, "held"):
         waited = time.monotonic() - began
     timer.join()
-    assert 1.0 < waited < 10
+    assert 1.0 < waited < 300
     assert "waiting for another kaa" in caplog.text
     assert str(layout.locks / "held.lock") in caplog.text
 
 
-def test_a_lock_file_of_a_dead_process_is_no_obstacle(layout: Layout) -> None:
+def test_a_lock_file_of_a_dead_process_is_no_obstacle(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
     layout.locks.mkdir(parents=True)
     (layout.locks / "held.lock").write_text("12345")
-    began = time.monotonic()
     with locked(layout, "held"):
-        assert time.monotonic() - began < 1
+        assert "waiting for" not in caplog.text
 
 
 def test_locks_that_cannot_be_written(tmp_path: Path) -> None:

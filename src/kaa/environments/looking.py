@@ -39,17 +39,19 @@ def look_in_time(looks: Iterable[Look], patience: float) -> list[str]:
     A look is what it is at, a path in most cases, and a function that returns more looks; what it
     finds out is for it to keep. An ``OSError`` means that what it was at is gone. Returns what was
     not answered in time: it hangs, or it has not been begun for the sake of the rest. A machine
-    that is merely slow is waited for (:data:`_LONGEST`).
+    that is merely slow, or stands still for a while, is waited for (:data:`_LONGEST`).
     """
     shift = _Shift(looks)
-    begun = answered = time.monotonic()
+    begun = before = time.monotonic()
     shift.join()
-    done_before = 0
-    while not shift.over.wait(min(_STEP, patience)):
+    done_before, silent = 0, 0.0
+    step = min(_STEP, patience)
+    while not shift.over.wait(step):
         now, done = time.monotonic(), shift.done
-        if done > done_before:
-            answered = now
-        if now - answered >= patience or now - begun >= _LONGEST:
+        # Where this thread had to wait for its turn, those that look had to wait for theirs.
+        silent = 0.0 if done > done_before else silent + min(now - before, 2 * step)
+        before = now
+        if silent >= patience or now - begun >= _LONGEST:
             break
         if done - done_before < _FEW and shift.hands < _MOST:
             if done == done_before:
