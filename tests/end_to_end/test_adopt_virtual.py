@@ -211,33 +211,29 @@ def test_what_is_not_of_an_index_is_carried_along(
     folder: Path, index: LocalIndex, tmp_path: Path
 ) -> None:
     prefix = made_by_venv(folder / "venv", "bear")
-    owl = build_wheel(tmp_path / "local", "owl", requires=["lair"])
-    for name in ("lair", "mink"):
-        index.add(build_wheel(tmp_path / "more", name))
     stoat = write_project(tmp_path / "stoat", "stoat")
-    pip(prefix, "install", owl)
-    pip(prefix, "install", "--no-build-isolation", "-e", stoat)
+    index.add(build_wheel(tmp_path / "more", "mink"))
+    pip(prefix, "install", "--no-build-isolation", stoat)
     pip(prefix, "install", "mink")
     (prefix / SITE / "fur" / "__init__.py").write_text("edited = True\n")
     (prefix / SITE / "mink" / "__init__.py").write_text("edited = True\n")
     (prefix / SITE / "worm.egg-link").write_text("/somewhere\n")
     (prefix / SITE / "ape-1.0.dist-info").mkdir()
     told = plan(prefix)
-    assert told["specs"] == [f"python={MINOR}", "bear", "lair"]
+    assert told["specs"] == [f"python={MINOR}", "bear"]
     notes = "\n".join(told["notes"])
-    assert f"owl 1.0 (of pip) stays as it is: it is from {owl.as_uri()}" in notes
-    assert f"stoat 1.0 (of pip) stays as it is: it is from {stoat.as_uri()}" in notes
+    built = f"stoat 1.0 (of pip) stays as it is: it was built on this machine from {stoat.as_uri()}"
+    assert built in notes
     changed = f"fur 2.1 (of pip) stays as it is: it was changed since: {SITE}/fur/__init__.py"
     assert f"{changed}; bear needs it, so that the next change installs it anew" in notes
     assert "ape 1.0 (of unknown) stays as it is: it has no list of its files" in notes
 
     done(kaa("adopt", prefix, "-y"))
     foreign = {name for name, each in packages(prefix).items() if each["foreign"]}
-    assert foreign == {"ape", "fur", "mink", "owl", "stoat"}
+    assert foreign == {"ape", "fur", "mink", "stoat"}
     done(kaa("update", "-p", prefix, "bear", "-y"))
-    code = "import fur, mink, owl, stoat; print('edited' in vars(fur), mink.edited, stoat.__file__)"
-    said = call(prefix / "bin" / "python", "-c", code)
-    assert said.split() == ["False", "True", str(stoat / "stoat.py")]
+    code = "import fur, mink, stoat; print('edited' in vars(fur), mink.edited)"
+    assert call(prefix / "bin" / "python", "-c", code).split() == ["False", "True"]
     assert (prefix / SITE / "worm.egg-link").is_file()
     # The second time it is packages that are adopted: from where they are from.
     done(kaa("adopt", prefix, "-y"))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from kaa.model.package import Package
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kaa.environments.records import PackageFiles
@@ -78,7 +78,7 @@ def foreign_distributions(
     site = site_packages(packages)
     if site is None:
         return ()
-    return _distributions(generation, site, metadata_directories(packages))
+    return distributions_in(generation, site, metadata_directories(packages))
 
 
 def read_foreign(generation: Path) -> tuple[Foreign, ...]:
@@ -92,7 +92,7 @@ def read_foreign(generation: Path) -> tuple[Foreign, ...]:
     if site is None:
         return ()
     owned = {path for _, text in records for path in _metadata_in(text, os.fsencode(f"{site}/"))}
-    return _distributions(generation, site, owned)
+    return distributions_in(generation, site, owned)
 
 
 def foreign_package(generation: Path, foreign: Foreign) -> Package:
@@ -101,16 +101,24 @@ def foreign_package(generation: Path, foreign: Foreign) -> Package:
     That is what it says itself (INSTALLER, REQUESTED and direct_url.json of PEP 376 and PEP 610).
     """
     folder = generation / foreign.metadata
-    url = direct_url(generation, foreign) or {}
+    origin = direct_url(generation, foreign) or {}
     return Package(
         name=foreign.name,
         version=foreign.version,
         build="",
         source=_first_line(folder / "INSTALLER").lower() or "unknown",
-        url=str(url.get("url") or ""),
+        url=_origin(origin),
         requested=(folder / "REQUESTED").is_file(),
         foreign=True,
     )
+
+
+def _origin(origin: Mapping[str, object]) -> str:
+    """Return the URL in ``direct_url.json``, with the commit where it is one of a repository."""
+    url, repository = str(origin.get("url") or ""), origin.get("vcs_info")
+    if not isinstance(repository, dict):
+        return url
+    return f"{repository.get('vcs', 'git')}+{url}@{repository.get('commit_id', '')}"
 
 
 def direct_url(generation: Path, foreign: Foreign) -> dict[str, object] | None:
@@ -162,7 +170,10 @@ def _usual_site_packages(version: str) -> str:
     return f"lib/python{'.'.join(version.split('.')[:2])}/site-packages"
 
 
-def _distributions(generation: Path, site: str, owned: Collection[str]) -> tuple[Foreign, ...]:
+def distributions_in(
+    generation: Path, site: str, owned: Collection[str] = ()
+) -> tuple[Foreign, ...]:
+    """Return what Python finds in ``site``, below a directory, but for the metadata ``owned``."""
     try:
         entries = sorted(os.listdir(generation / site))  # noqa: PTH208 - names, not paths
     except OSError:

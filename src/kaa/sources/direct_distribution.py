@@ -81,6 +81,30 @@ async def resolve_direct(
     return _distribution(reference, metadata, None, source.key, direct_url, source)
 
 
+def wheel_as_installed(
+    reference: DirectReference, metadata: CoreMetadata, sha256: str, size: int | None
+) -> DirectDistribution:
+    """Return what :func:`resolve_direct` would make of a wheel, of which all of this is known.
+
+    ``sha256`` is the wheel's, ``size`` is in bytes. Raises
+    :class:`~kaa.model.errors.MetadataError` as it does.
+    """
+    file = IndexFile(reference.filename, reference.url, {"sha256": sha256}, size)
+    direct_url = {"url": reference.url, "archive_info": _archive_info(file)}
+    return _distribution(reference, metadata, file, sha256, direct_url, None)
+
+
+def project_as_installed(reference: DirectReference, metadata: CoreMetadata) -> DirectDistribution:
+    """Return what :func:`resolve_direct` would make of an editable project, without its backend.
+
+    Raises :class:`~kaa.model.errors.MetadataError` as it does, and
+    :class:`~kaa.model.errors.SourceUnreachableError` where the directory cannot be read.
+    """
+    source = directory_source(reference.path, editable=reference.editable)
+    direct_url = {"url": reference.url, "dir_info": {"editable": reference.editable}}
+    return _distribution(reference, metadata, None, source.key, direct_url, source)
+
+
 async def _source(reference: DirectReference, builder: Builder) -> tuple[Source, dict[str, object]]:
     """Return the source, and what direct_url.json says of it."""
     subdirectory = {"subdirectory": reference.subdirectory} if reference.subdirectory else {}

@@ -97,6 +97,11 @@ def _files(wheel: InstalledWheel, release: Release, target: Target) -> list[Inde
     return [file for _, _, file in sorted(found, key=lambda each: each[:2])]
 
 
+def same_tags(wheel: InstalledWheel, filename: str) -> bool:
+    """Say whether a wheel of this name has a tag of what is installed."""
+    return filename.count("-") >= 4 and bool(frozenset(_tags(filename)) & wheel.tags)
+
+
 def _tags(filename: str) -> Iterable[str]:
     interpreters, abis, platforms = filename[: -len(".whl")].lower().split("-")[-3:]
     for interpreter in interpreters.split("."):

@@ -86,7 +86,7 @@ async def _build(
     builder = builds.builder()
     wheel = await builder.wheel(source, await builder.python_for(builds.python))
     # The wheel stays: it is the builder's, for other environments.
-    await in_pool(pool, lambda halted: _convert(wheel, record, wheel.name, layout, extra, halted))
+    await in_pool(pool, lambda halted: keep_wheel(wheel, record, wheel.name, layout, extra, halted))
 
 
 async def _fetch(
@@ -142,19 +142,24 @@ def _convert_own(
     halted: Callable[[], bool],
 ) -> None:
     try:
-        _convert(wheel, record, filename, layout, extra, halted)
+        keep_wheel(wheel, record, filename, layout, extra, halted)
     finally:
         wheel.unlink(missing_ok=True)  # here, because a large one takes the event loop's time
 
 
-def _convert(
+def keep_wheel(
     wheel: Path,
     record: RepoDataRecord,
     filename: str,
     layout: Layout,
     extra: Mapping[str, bytes],
-    halted: Callable[[], bool],
+    halted: Callable[[], bool] = lambda: False,
 ) -> None:
+    """Make a wheel what the package cache has for ``record``; the wheel stays.
+
+    ``filename`` is the wheel's own; ``extra`` goes into its metadata directory. Raises the errors
+    of the store and the disk.
+    """
     index = {
         "name": record.name.normalized,
         "version": str(record.version),

@@ -10,11 +10,9 @@ import asyncio
 import os
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.conda_history import asked_in_history
-from kaa.environments.discovery import discover
 from kaa.environments.elsewhere import note_directory
 from kaa.environments.graph import read_graph
 from kaa.environments.heads import read_heads
@@ -40,12 +38,14 @@ from kaa.transaction.adoption import (
 from kaa.workflows.adopt_virtual import SOURCES, plan_virtual
 from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
 from kaa.workflows.announce import announce
-from kaa.workflows.inspect import find_environment, foreign_packages
+from kaa.workflows.anybodys import find_anybodys
+from kaa.workflows.inspect import foreign_packages
 from kaa.workflows.kernel import lend_kernel
 from kaa.workflows.supply import open_supply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
+    from pathlib import Path
 
     from kaa.model.environment import EnvironmentInfo
     from kaa.model.graph import DependencyGraph
@@ -66,14 +66,7 @@ def find_adoptable(layout: Layout, name: str | None, prefix: Path | None, comman
         with sole_writer(found, command), at_work(layout):
             settle_adoption(found)
             announce(found, layout)
-    if name is not None and not os.path.lexists(found.path):
-        others = [each for each in discover(layout).environments if name in (each.name, each.label)]
-        if len(others) != 1:
-            return find_environment(layout, name, None)
-        found = Prefix(Path(others[0].prefix))
-    if found.current_number is None and is_virtual(found.path):
-        return found
-    return find_environment(layout, None, found.path)
+    return find_anybodys(layout, name, prefix)
 
 
 @asynccontextmanager
@@ -111,6 +104,8 @@ async def carry_out_adoption(
     """
     plan, prefix = adoption.plan, Prefix(adoption.plan.prefix)
     try:
+        for each in adoption.repackings:
+            await asyncio.to_thread(each.keep, prefix.path, layout)
         await asyncio.to_thread(adopt_directory, prefix, adoption.manifest, adoption.records)
         if plan.overlay is not None and adoption.supply is not None:
             sources = adoption.supply.chosen

@@ -25,14 +25,14 @@ from kaa.model.discovered import Maker
 from kaa.model.environment import Manifest, now
 from kaa.model.package import PYPI
 from kaa.model.progress import Phase
-from kaa.network.locations import redact
 from kaa.sources.host import host_record
 from kaa.sources.installed_wheel import find_record, read_installed_wheel
 from kaa.sources.target import host_target
+from kaa.workflows.adopt_direct import FromOrigin, of_origin
 from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rattler import RepoDataRecord
@@ -59,6 +59,7 @@ class _Found:
     package: Package
     record: dict[str, Any] | None = None
     reason: str = ""
+    origin: FromOrigin | None = None
 
     @property
     def requested(self) -> bool:
@@ -79,10 +80,14 @@ async def plan_virtual(
     records = [_python_record(virtual), *(each.record for each in found if each.record)]
     graph = graph_of(records)
     asked = asked_for(graph, _asked(virtual, found))
+    origins = {each.distribution.name: each.origin for each in found if each.origin}
+    # Who else reads the records knows names and versions only.
+    shown = asked | {name: name for name in origins}
     records = [
-        {**record, "requested_specs": [asked[record["name"]]] if record["name"] in asked else []}
+        {**record, "requested_specs": [shown[record["name"]]] if record["name"] in shown else []}
         for record in records
     ]
+    asked |= {name: origin.spec for name, origin in origins.items()}
     manifest = Manifest(
         prefix.name, tuple(asked.values()), SOURCES, command, now(), prefix=str(prefix.path)
     )
@@ -99,7 +104,8 @@ async def plan_virtual(
         tuple(_notes(virtual, found, graph)),
         None if virtual.own_ipykernel or overlay_ready(layout, minor) else minor,
     )
-    return DirectoryAdoption(plan, manifest, tuple(records), supply)
+    repackings = tuple(each.repacking for each in origins.values() if each.repacking)
+    return DirectoryAdoption(plan, manifest, tuple(records), repackings, supply)
 
 
 def _asked(virtual: VirtualEnvironment, found: Sequence[_Found]) -> list[str]:
@@ -113,9 +119,16 @@ async def _look(
     site = virtual.python.site_packages
     there = await asyncio.to_thread(find_distributions, virtual.path, [site], ())
     doubled = {each.package for each in twice(there)}
-    found = await asyncio.gather(*(_one(each, virtual, supply, doubled) for each in there))
+    told = ((each.name, direct_url(virtual.path, _foreign(each))) for each in there)
+    origins = {name: origin for name, origin in told if origin is not None}
+    found = await asyncio.gather(*(_one(each, virtual, supply, doubled, origins) for each in there))
     progress.finish(Phase.METADATA)
     return tuple(found)
+
+
+def _foreign(distribution: Distribution) -> Foreign:
+    name, version = distribution.name, distribution.version
+    return Foreign(name, version, distribution.metadata, frozenset())
 
 
 async def _one(
@@ -123,40 +136,52 @@ async def _one(
     virtual: VirtualEnvironment,
     supply: Supply,
     doubled: set[str | None],
+    origins: Mapping[str, Mapping[str, Any]],
 ) -> _Found:
-    foreign = Foreign(distribution.name, distribution.version, distribution.metadata, frozenset())
-    package = foreign_package(virtual.path, foreign)
-    origin = direct_url(virtual.path, foreign)
+    package = foreign_package(virtual.path, _foreign(distribution))
     reason = "there are two of it" if distribution.name in doubled else ""
     if distribution.rows is None or not distribution.metadata.endswith(".dist-info"):
         reason = "it has no list of its files (RECORD)"
-    elif origin is not None:
-        reason = f"it is from {redact(str(origin.get('url') or 'another place'))}"
     if reason:
         return _Found(distribution, package, reason=reason)
-    return await _of_index(distribution, package, virtual, supply)
-
-
-async def _of_index(
-    distribution: Distribution, package: Package, virtual: VirtualEnvironment, supply: Supply
-) -> _Found:
     try:
         files = await asyncio.to_thread(recorded_files, virtual.path, distribution.rows or ())
         wheel = read_installed_wheel(
             distribution.name, distribution.version, virtual.path / distribution.metadata
         )
+        if files.altered:
+            reason = f"it was changed since: {_enumerated(files.altered)}"
+            return _Found(distribution, package, reason=reason)
+        target = host_target((virtual.python.version,))
+        origin = origins.get(distribution.name)
+        if origin is None:
+            record = await find_record(wheel, supply.catalog.index, supply.metadata, target)
+        else:
+            paths = [path for path, _ in distribution.rows or () if (virtual.path / path).exists()]
+            origin_found = await asyncio.to_thread(
+                of_origin,
+                wheel,
+                origin,
+                virtual.path,
+                distribution.metadata,
+                paths,
+                target,
+                frozenset(origins),
+            )
+            if isinstance(origin_found, FromOrigin):
+                content = with_files(_as_json(origin_found.record), files)
+                return _Found(distribution, package, content, origin=origin_found)
+            record = origin_found
     except OSError as error:
         return _Found(distribution, package, reason=f"it cannot be read: {error.strerror}")
-    if files.altered:
-        shown = ", ".join(files.altered[:_SHOWN])
-        more = len(files.altered) - _SHOWN
-        reason = f"it was changed since: {shown}{f' and {more} more' if more > 0 else ''}"
-        return _Found(distribution, package, reason=reason)
-    target = host_target((virtual.python.version,))
-    record = await find_record(wheel, supply.catalog.index, supply.metadata, target)
     if isinstance(record, str):
         return _Found(distribution, package, reason=record)
     return _Found(distribution, package, with_files(_as_json(record), files))
+
+
+def _enumerated(paths: Sequence[str]) -> str:
+    more = len(paths) - _SHOWN
+    return f"{', '.join(paths[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _python_record(virtual: VirtualEnvironment) -> dict[str, Any]:

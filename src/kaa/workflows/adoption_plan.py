@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kaa.model.adoption import Adoption
     from kaa.model.environment import Manifest
     from kaa.model.graph import DependencyGraph
+    from kaa.workflows.adopt_direct import Repacking
     from kaa.workflows.supply import Supply
 
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 class DirectoryAdoption:
     """An adoption that is planned, and has changed nothing yet.
 
-    ``records`` are those of packages that are in the directory and have none there; ``supply`` is
+    ``records`` are those of packages that are in the directory and have none there;
+    ``repackings`` are those of which the package cache is to have what is there; ``supply`` is
     what the kernel overlay is made with, where the plan has one.
     """
 
     plan: Adoption
     manifest: Manifest
     records: tuple[dict[str, Any], ...] = ()
+    repackings: tuple[Repacking, ...] = ()
     supply: Supply | None = None
 
 

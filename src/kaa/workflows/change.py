@@ -42,6 +42,7 @@ from kaa.workflows.bytecode import compile_later
 from kaa.workflows.change_plan import plan_of
 from kaa.workflows.completion import complete
 from kaa.workflows.dependencies import needs_kept, part_of
+from kaa.workflows.direct_again import with_direct
 from kaa.workflows.generation import link_generation
 from kaa.workflows.generation import requested_specs as match_specs
 from kaa.workflows.goal import (
@@ -174,8 +175,10 @@ async def carry_out_change(
     if plan.nothing_to_do:
         return read_info(prefix)
     check_current(prefix, change.current.number)
-    mended = await bring(change.solution, layout, change.supply, progress, change.sources)
-    change = replace(change, solution=complete(change.solution, layout))
+    specs = change.manifest.specs
+    solution = await with_direct(change.solution, specs, (), layout, change.supply)
+    mended = await bring(solution, layout, change.supply, progress, change.sources)
+    change = replace(change, solution=complete(solution, layout))
     await _link(change, layout, progress, mended)
     try:
         if plan.overlay is not None:
