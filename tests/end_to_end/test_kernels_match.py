@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from kernels.conftest import add_ipykernel, make_generation, site_of
 
 if TYPE_CHECKING:
     from end_to_end.machine import Answer
+    from local_index import LocalIndex
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="environments are made as on POSIX")
 FORMAT: Any = nbformat  # it has no types
@@ -151,6 +154,28 @@ def test_what_is_recorded_is_matched(demo: Answer) -> None:
     (told,) = kaa("kernels", "match", file, "--json").json["notebooks"]
     assert told["nearest"]["environment"] == "demo"
     assert told["nearest"]["because"] == "requirements"
+
+
+def test_a_virtual_environment_is_recorded_and_matched(index: LocalIndex, tmp_path: Path) -> None:
+    venv = tmp_path / "work" / "hive"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python")]
+    command = [*pip, "install", "bear", "--no-cache-dir", "--quiet"]
+    subprocess.run(command, check=True)
+    file = write_notebook("report.ipynb", "gone")
+    told = kaa("kernels", "record", file, "-p", venv, "-y", "--json")
+    assert told.code == 0, told.err
+    # Its fur came along with it.
+    assert (told.json["environment"], told.json["requirements"]) == ("hive", ["bear>=1.0"])
+    content = json.loads(file.read_text())
+    assert content["metadata"]["kaa"] == {"requirements": ["bear>=1.0"]}
+    assert kaa("create", "-n", "demo", "bear", "-y").code == 0
+    (matched,) = kaa("kernels", "match", file, "--json").json["notebooks"]
+    assert matched["nearest"]["because"] == "requirements"
+    (site,) = venv.glob("lib/python*/site-packages")
+    for metadata in site.glob("*.dist-info"):
+        shutil.rmtree(metadata)
+    assert "nobody knows what" in kaa("kernels", "record", file, "-p", venv, "-y").err
 
 
 def test_bad_input(demo: Answer) -> None:

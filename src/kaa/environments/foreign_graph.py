@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from kaa.environments.foreign import Foreign
+
 
 def foreign_nodes(generation: Path, nodes: Sequence[Node]) -> list[Node]:
     """Return the packages of a generation that have no record, beside ``nodes``, which have one."""
-    foreign = read_foreign(generation)
+    return nodes_of(generation, read_foreign(generation), nodes)
+
+
+def nodes_of(generation: Path, foreign: Sequence[Foreign], nodes: Sequence[Node]) -> list[Node]:
+    """Return distributions that are in a directory as packages of the graph, beside ``nodes``."""
     if not foreign:
         return []
     names = {each.name: each.name for each in foreign}
