@@ -16,11 +16,12 @@ from environment_layouts import MINOR
 from jupyter.test_bad_input import home as home
 from jupyter.test_bad_input import lend_ipykernel, real_environment
 from kaa.jupyter.manager import KaaKernelSpecManager
+from kaa.kernels.specs import write_kernelspec
 from kaa.store.layout import default_layout
 from kernels.conftest import Running, add_ipykernel, make_generation, site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from jupyter_client.kernelspec import KernelSpec
@@ -204,6 +205,42 @@ def test_the_launcher_starts_what_cannot_be_started_otherwise(
     assert spec.argv + [] == launcher  # noqa: RUF005
     shutil.rmtree(prefix)
     assert spec.argv + [] == launcher  # noqa: RUF005
+
+
+def test_a_kernelspec_on_the_disk_is_started_directly_too(home: Path) -> None:
+    layout = default_layout()
+    prefix = layout.environments / "own"
+    prefix.parent.mkdir(parents=True)
+    generation = make_generation(prefix)
+    add_ipykernel(site_of(generation))
+    written = write_kernelspec("own", prefix, generation, layout)
+    assert written is not None
+    assert direct(spec_of(written.name))
+    file = written.directory / "kernel.json"
+    content = json.loads(file.read_text())
+    content["env"] = {"COLOUR": "red"}
+    content["argv"] += ["--IPKernelApp.exec_lines=found=6*7"]
+    file.write_text(json.dumps(content))
+    spec = spec_of(written.name)
+    assert direct(spec)
+    for running in started(spec):
+        assert running.run("import os, sys; print(found, os.environ['COLOUR'])") == "42 red"
+
+
+@pytest.mark.parametrize("way", [lambda spec: spec, through_launcher], ids=["direct", "launcher"])
+def test_kaas_own_bytecode_is_kept_also_where_none_is_to_be_written(
+    home: Path, way: Callable[[KernelSpec], KernelSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    lend_ipykernel()
+    prefix = real_environment(home / ".virtualenvs" / "shop")
+    (site_of(prefix) / "mine.py").write_text("")
+    spec = spec_of("conda-env-shop-py")
+    assert direct(spec)
+    for running in started(way(spec)):
+        assert running.run("import mine, sys; print(sys.dont_write_bytecode)") == "True"
+    assert list(default_layout().startup.glob("*/__pycache__/kaa_notebook.*.pyc"))
+    assert not (site_of(prefix) / "__pycache__").exists()
 
 
 def test_another_python_in_the_environment_since(home: Path) -> None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 
-# Paths as bytes in ASCII, since this process may have another encoding than the kernel's.
+# Paths as bytes in ASCII, since this process may have another encoding than the kernel's. Bytecode
+# is kept beside what kaa wrote, also where it is not to be kept in environments
+# (PYTHONDONTWRITEBYTECODE): compiling takes as long as starting an interpreter.
 _CODE = """\
 import sys; from os import fsdecode
 sys.path.insert(0, fsdecode({folder}))
+sys.dont_write_bytecode, kept = False, sys.dont_write_bytecode
 from kaa_notebook import {function}
+sys.dont_write_bytecode = kept
 del sys.path[0]
 {function}(*map(fsdecode, {paths}), lent={lent})
 """
