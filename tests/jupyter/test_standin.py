@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError
 
 import kaa
 from kaa.jupyter.manager import KaaKernelSpecManager
-from kernels.conftest import move_into
+from kernels.conftest import add_ipykernel, move_into, site_of
 from ports import own_port
 
 if TYPE_CHECKING:
@@ -101,6 +101,18 @@ def executed(client: Any) -> dict[str, Any]:
     """Return what becomes of a cell."""
     content: dict[str, Any] = answer(client, client.execute("1 + 1"))["content"]
     return content
+
+
+def answered(client: Any, code: str) -> str:
+    """Return what a kernel's code printed."""
+    printed = []
+
+    def collect(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+
+    client.execute_interactive(code, timeout=300, output_hook=collect)
+    return "".join(printed).strip()
 
 
 def kinds_of_answer(client: Any, request: str) -> list[str]:
@@ -267,6 +279,59 @@ def test_an_old_python(home: Path, version: str) -> None:
         assert f"Python {version}.9 is older than 3.8" in content["evalue"]
         text = "\n".join(content["traceback"])
         assert "pip install ipykernel" in text
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(("version", "has_pip"), [("3.6", True), ("3.7", False)])
+def test_the_command_that_is_shown_mends_an_old_python(
+    home: Path, version: str, has_pip: bool
+) -> None:
+    python = next(iter(sorted(_VERSIONS.glob(f"{version}.*/bin/python"))), None)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    prefix = home / ".virtualenvs" / "old"
+    more = [] if has_pip else ["--without-pip"]
+    subprocess.run([python, "-m", "venv", *more, prefix], check=True)
+    kernels = KernelManager(
+        kernel_name="conda-env-old-py", kernel_spec_manager=KaaKernelSpecManager()
+    )
+    with client_of(kernels) as client:
+        ways = [line for line in executed(client)["traceback"] if line.startswith("To mend it: ")]
+        command = ways[0].removeprefix("To mend it: ")
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+        kernels.restart_kernel(now=True)
+        client.wait_for_ready(timeout=300)
+        printed = answered(client, "import sys; print(sys.version)")
+        assert printed.startswith(version)
+
+
+def test_a_kernel_that_was_mended_starts_at_the_restart(home: Path) -> None:
+    prefix = home / ".virtualenvs" / "torn"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", prefix], check=True)
+    add_ipykernel(site_of(prefix))
+    interpreter = prefix / "bin" / "python"
+    real = interpreter.readlink()
+    interpreter.unlink()
+    interpreter.symlink_to("/gone/python3")
+    kernels = KernelManager(
+        kernel_name="conda-env-torn-py", kernel_spec_manager=KaaKernelSpecManager()
+    )
+    with client_of(kernels) as client:
+        assert "/gone/python3" in executed(client)["evalue"]
+        kernels.restart_kernel(now=True)
+        client.wait_for_ready(timeout=60)
+        assert "/gone/python3" in executed(client)["evalue"], "nobody has mended it"
+        interpreter.unlink()
+        interpreter.symlink_to(real)
+        process = process_of(kernels)
+        kernels.restart_kernel(now=True)
+        client.wait_for_ready(timeout=60)
+        assert answered(client, "import sys; print(sys.prefix)") == str(prefix)
+        assert process_of(kernels) != process
+        (prefix / "bin" / "python").unlink()
+        kernels.restart_kernel(now=True)
+        client.wait_for_ready(timeout=60)
+        assert executed(client)["status"] == "error"
 
 
 def test_another_machines_interpreter(home: Path) -> None:

@@ -90,6 +90,20 @@ def test_the_logos_come_from_where_ipykernel_is(layout: Layout) -> None:
     assert {"kernel.json", "logo-64x64.png", "logo-svg.svg"} <= files
 
 
+def test_an_old_python_does_not_run_the_launcher_itself(layout: Layout) -> None:
+    prefix = layout.environments / "old"
+    site = site_of(make_generation(prefix, minor="3.6"), "3.6")
+    write("old", prefix, layout)
+    refused = KernelSpecManager().get_kernel_spec("old").argv
+    assert refused[:3] == [sys.executable, "-m", "kaa.jupyter.fallback"]
+    (site / "ipykernel_launcher.py").touch()
+    write("old", prefix, layout)
+    argv = KernelSpecManager().get_kernel_spec("old").argv
+    assert argv[:4] == [sys.executable, "-I", "-S", str(layout.launcher)]
+    assert argv[argv.index("--minor") + 1] == "3.6"
+    assert argv[argv.index("--prefix") + 1] == str(prefix)
+
+
 def test_encryption_is_promised_only_for_an_ipykernel_that_has_it(layout: Layout) -> None:
     prefix = layout.environments / "demo"
     resources = site_of(make_generation(prefix)) / "ipykernel"

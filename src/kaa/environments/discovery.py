@@ -79,7 +79,7 @@ def discover(layout: Layout, machine: Machine | None = None, *, remember: bool =
     """
     machine = machine or this_machine()
     index = layout.metadata / "environments.json"
-    search = _Search(machine, read_entries(index), _architecture())
+    search = _Search(machine, read_entries(index), architecture())
     late = look_in_time(search.beginning(layout), PATIENCE)
     found = dict(search.found)  # those who are late may still add to it
     entries = {prefix: entry for prefix, (entry, _) in found.items()}
@@ -183,7 +183,8 @@ class _Search:
         return ()
 
 
-def _architecture() -> str:
+def architecture() -> str:
+    """Return this machine's, as :func:`platform.machine` has it."""
     import platform
 
     return platform.machine()

@@ -2,6 +2,8 @@
 
 Run as ``python -m kaa.jupyter.fallback --prefix PREFIX --reason TEXT -f CONNECTION_FILE``, in a
 Python that has kaa. Whatever is run in it is answered with the reason and with what mends it.
+With ``--kernel NAME`` the reason is what was so when the kernelspec was read, and a server keeps
+that for as long as the notebook is open: if the kernel can start by now, it does, as this process.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ if sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
     del sys.path[0]  # as in ipykernel_launcher: no file beside the notebook shadows a module
 
 import argparse
+import contextlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import zmq
 
+from kaa.environments.activation import become
 from kaa.jupyter.mending import how_to_mend
 from kaa.jupyter.standin import (
     REQUESTS,
@@ -29,6 +33,10 @@ from kaa.jupyter.standin import (
     end_with_parent,
     read_connection,
 )
+from kaa.kernels.command import mended_command
+from kaa.kernels.installed_launcher import install_launcher
+from kaa.model.errors import KaaError
+from kaa.settings.directories import this_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,13 +100,29 @@ def _refuse(kernel: StandIn, request: Request, refusal: Refusal) -> None:
         kernel.refuse(request, ERROR, refusal.reason)
 
 
+def _start_mended(options: argparse.Namespace) -> None:
+    """Start the kernel that was wanted, if it can start now; returns where it cannot."""
+    layout = this_layout()
+    mended = mended_command(options.prefix, options.kernel, layout)
+    if mended is None:
+        return
+    command, variables = mended
+    with contextlib.suppress(OSError, KaaError):
+        install_launcher(layout)
+        named = [word.replace("{connection_file}", str(options.connection)) for word in command]
+        sys.exit(become(named, {**os.environ, **variables}))
+
+
 def main(arguments: list[str]) -> None:
     """Start the kernel; returns when it was shut down."""
     parser = argparse.ArgumentParser(prog="python -m kaa.jupyter.fallback")
     parser.add_argument("--prefix", required=True)
     parser.add_argument("--reason", required=True)
+    parser.add_argument("--kernel")
     parser.add_argument("-f", dest="connection", required=True, type=Path)
     options = parser.parse_args(arguments)
+    if options.kernel is not None:
+        _start_mended(options)
     signals = Signals()
     end_with_parent()
     ways = how_to_mend(options.prefix, options.reason)

@@ -92,7 +92,7 @@ def _kaa_steps(words: Sequence[str], place: Place, environ: Mapping[str, str]) -
             hint=f"in a terminal: kaa env remove -p {place.prefix}",
         )
     if not place.ours and command in ("install", "update", "upgrade", "remove", "uninstall"):
-        return [_by_its_own_program(command, rest, place, environ)]
+        return [by_its_own_program(command, rest, place, environ)]
     if command == "list" and not (place.ours or place.conda):
         return [real_pip(words, place, environ)]
     if command in GROUPS:
@@ -101,7 +101,7 @@ def _kaa_steps(words: Sequence[str], place: Place, environ: Mapping[str, str]) -
     return [Step((*command.split(), "-p", place.prefix, *yes, *rest))]
 
 
-def _by_its_own_program(
+def by_its_own_program(
     command: str, rest: Sequence[str], place: Place, environ: Mapping[str, str]
 ) -> Step:
     """Return how an environment that is not kaa's is changed by what it was made with."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kaa.environments.facts import interpreter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from kaa.kernels.offers import Offer
@@ -26,7 +27,7 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
     """
     environment, kernel = offer.environment, offer.kernel
     facts = environment.facts
-    own = facts.python is not None and facts.problem is None and _reads(facts.python)
+    own = facts.python is not None and facts.problem is None and reads_launcher(facts.python)
     python = sys.executable
     if own:
         python = facts.interpreter or interpreter(environment.prefix, windows=os.name == "nt")
@@ -34,6 +35,7 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
     options = ["--prefix", environment.prefix, "--overlays", str(layout.overlays)]
     if facts.problem is not None:
         told = ["--prefix", environment.prefix, "--reason", facts.problem]
+        told += ["--kernel", offer.kernel_name]
         return [sys.executable, "-m", "kaa.jupyter.fallback", *told, "-f", "{connection_file}"]
     options += ["--fallback", sys.executable]
     if not own and facts.python is not None:
@@ -74,6 +76,31 @@ def kernelspec_content(offer: Offer, layout: Layout) -> dict[str, Any]:
     return content
 
 
-def _reads(python: str) -> bool:
+def mended_command(
+    prefix: str, kernel: str, layout: Layout
+) -> tuple[list[str], Mapping[str, str]] | None:
+    """Return how a kernel is started that could not be when its kernelspec was read.
+
+    It is called ``kernel`` in the environment at ``prefix``; the command has ``{connection_file}``
+    in it, and the variables are those that the kernelspec inside sets. None where it still cannot.
+    """
+    from kaa.environments.discovery import architecture
+    from kaa.environments.facts import read_facts
+    from kaa.kernels.offers import KernelOptions, all_offers
+    from kaa.model.discovered import Discovered, Maker
+
+    facts = read_facts(prefix, architecture(), windows=os.name == "nt")
+    if facts is None or facts.problem is not None:
+        return None
+    name = os.path.basename(prefix)  # noqa: PTH119 - as all paths here
+    offers = all_offers([Discovered(prefix, Maker.VENV, name, name, facts)], KernelOptions())
+    offer = next((each for each in offers if each.kernel_name == kernel), None)
+    if offer is None:
+        return None
+    return launch_command(offer, layout), offer.kernel.env if offer.kernel is not None else {}
+
+
+def reads_launcher(python: str) -> bool:
+    """Say whether a Python of this version can run the launcher."""
     numbers = [int(part) for part in python.split(".")[:2] if part.isdigit()]
     return tuple(numbers) >= _LAUNCHER

@@ -19,7 +19,7 @@ from kaa.environments.activation import WINDOWS, activation, generation_of, inte
 from kaa.environments.binaries import can_be_executed
 from kaa.kernels.entering import is_early
 from kaa.kernels.installed_launcher import startup_folder
-from kaa.kernels.launcher import MissingOverlayError, kernel_command, site_packages
+from kaa.kernels.launcher import TOO_OLD, MissingOverlayError, kernel_command, site_packages
 from kaa.kernels.overlay import python_minor
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command_now(
     if minor is None or not os.path.isdir(site_packages(generation, minor)):
         minor = python_minor(Path(generation))  # it may be another one since
     folder = startup_folder(layout)
-    if minor is None or not (folder / "kaa_notebook.py").is_file():
+    if minor is None or minor in TOO_OLD or not (folder / "kaa_notebook.py").is_file():
         return None
     changes = activation(prefix, generation, environ)
     if is_early(name for name, value in changes.items() if environ.get(name) != value):

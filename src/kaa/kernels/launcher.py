@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+TOO_OLD = ("2.7", "3.3", "3.4", "3.5", "3.6")
+"""Pythons that cannot read what kaa writes for kernels: these start without ``%kaa``."""
+
+
 class MissingOverlayError(LookupError):
     """There is no ipykernel to start, neither the environment's own nor one that is lent."""
 
@@ -81,6 +85,8 @@ def kernel_command(
                 "the environment has no ipykernel, and there is no kernel overlay "
                 f"for Python {minor} at {link}; install ipykernel into the environment"
             )
+    if minor in TOO_OLD:
+        return [interpreter(generation), "-m", "ipykernel_launcher"]
     folder = folder or os.path.dirname(os.path.abspath(__file__))
     code = start_code(function, (prefix, generation, own, site, kaa, folder), lent)
     return [interpreter(generation), "-c", code]

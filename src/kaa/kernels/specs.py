@@ -255,21 +255,22 @@ def _content(
 ) -> dict[str, Any]:
     from kaa import __version__
     from kaa.environments.activation import interpreter
-    from kaa.kernels.command import kernelspec_content
+    from kaa.kernels.command import kernelspec_content, reads_launcher
     from kaa.kernels.installed_launcher import install_launcher
 
     launcher = install_launcher(layout)
     content = kernelspec_content(offer, layout)
     content["metadata"]["kaa"]["version"] = __version__
-    if offer.native and minor is not None:
-        # What its own launcher needs: it works without kaa, but for what is typed in the notebook
-        # and where there is no kernel to start (yet).
-        content["argv"] = [
-            *(interpreter(prefix), "-I", "-S", str(launcher)),
-            *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
-            *("--fallback", sys.executable, "--", "-f", "{connection_file}"),
-        ]
+    if offer.native and minor is not None and offer.reason is None:
         content["metadata"].update(_encryption(_packages_of_kernel(generation, minor, layout)))
+        if reads_launcher(offer.environment.facts.python or ""):
+            # What its own launcher needs: it works without kaa, but for what is typed in the
+            # notebook and where there is no kernel to start (yet).
+            content["argv"] = [
+                *(interpreter(prefix), "-I", "-S", str(launcher)),
+                *("--prefix", str(prefix), "--overlays", str(layout.overlays)),
+                *("--fallback", sys.executable, "--", "-f", "{connection_file}"),
+            ]
     return content
 
 
