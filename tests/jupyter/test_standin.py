@@ -305,12 +305,11 @@ def test_the_command_that_is_shown_mends_an_old_python(
         assert printed.startswith(version)
 
 
-def test_a_kernel_that_was_mended_starts_at_the_restart(home: Path) -> None:
+def test_what_is_shown_mends_an_environment_whose_python_is_gone(home: Path) -> None:
     prefix = home / ".virtualenvs" / "torn"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", prefix], check=True)
     add_ipykernel(site_of(prefix))
     interpreter = prefix / "bin" / "python"
-    real = interpreter.readlink()
     interpreter.unlink()
     interpreter.symlink_to("/gone/python3")
     kernels = KernelManager(
@@ -320,18 +319,31 @@ def test_a_kernel_that_was_mended_starts_at_the_restart(home: Path) -> None:
         assert "/gone/python3" in executed(client)["evalue"]
         kernels.restart_kernel(now=True)
         client.wait_for_ready(timeout=60)
-        assert "/gone/python3" in executed(client)["evalue"], "nobody has mended it"
-        interpreter.unlink()
-        interpreter.symlink_to(real)
-        process = process_of(kernels)
+        ways = [line for line in executed(client)["traceback"] if line.startswith("To mend it: ")]
+        command = ways[0].removeprefix("To mend it: ")
+        subprocess.run(command, shell=True, check=True, capture_output=True)
         kernels.restart_kernel(now=True)
         client.wait_for_ready(timeout=60)
         assert answered(client, "import sys; print(sys.prefix)") == str(prefix)
-        assert process_of(kernels) != process
-        (prefix / "bin" / "python").unlink()
+        interpreter.unlink()
         kernels.restart_kernel(now=True)
         client.wait_for_ready(timeout=60)
-        assert executed(client)["status"] == "error"
+        assert executed(client)["status"] == "error", "it is gone once more"
+
+
+def test_the_reason_comes_for_kernels_of_other_languages(home: Path) -> None:
+    prefix = home / ".conda" / "envs" / "stat"
+    folder = prefix / "share" / "jupyter" / "kernels" / "ir"
+    folder.mkdir(parents=True)
+    (prefix / "conda-meta").mkdir()
+    argv = ["Rgone", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"]
+    content = {"argv": argv, "display_name": "R", "language": "R"}
+    (folder / "kernel.json").write_text(json.dumps(content))
+    kernels = KernelManager(
+        kernel_name="conda-env-stat-r", kernel_spec_manager=KaaKernelSpecManager()
+    )
+    with client_of(kernels) as client:
+        assert executed(client)["evalue"] == "its program Rgone is not there"
 
 
 def test_another_machines_interpreter(home: Path) -> None:

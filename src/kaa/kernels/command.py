@@ -42,6 +42,8 @@ def launch_command(offer: Offer, layout: Layout) -> list[str]:
         options += ["--minor", str(facts.minor)]
     if kernel is None or offer.native:
         return [*start, *options, "--", "-f", "{connection_file}"]
+    # A kernel's own command has the connection file wherever it likes to; R's has no -f before it.
+    options += ["--connection", "{connection_file}"]
     return [*start, *options, "--run", "kernel", "--", *kernel.argv]
 
 

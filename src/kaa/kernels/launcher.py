@@ -3,7 +3,8 @@
 Called as ``<prefix>/bin/python -I -S launcher.py --prefix <prefix> --overlays <directory> --
 <the kernel's arguments>``. With ``--run kernel`` what follows is a whole command; ``--minor`` says
 which Python the environment has, where this one is another; ``--fallback`` is a Python with kaa in
-it, to show why a kernel cannot start, and to do what is typed in a notebook about packages. kaa
+it, to show why a kernel cannot start, and to do what is typed in a notebook about packages;
+``--connection`` is the connection file, where the command does not have it after ``-f``. kaa
 writes this module and those of :mod:`kaa.environments` that it imports into one file outside of its
 own installation, and :mod:`kaa.kernels.notebook` beside it (:mod:`kaa.kernels.installed_launcher`).
 So the rules there hold here too: standard library, Python 3.7, cheap imports, and each import of
@@ -160,7 +161,8 @@ def _inside(
 
 def _can_stand_in(options: Mapping[str, str], arguments: list[str]) -> bool:
     """Say whether another kernel can open in place of this one, in kaa's own Python."""
-    return os.access(options.get("--fallback", ""), os.X_OK) and "-f" in arguments
+    there = "-f" in arguments or "--connection" in options
+    return os.access(options.get("--fallback", ""), os.X_OK) and there
 
 
 def _prepare(own: list[str], prefix: str, minor: str, arguments: list[str]) -> int:
@@ -183,7 +185,7 @@ def _fall_back(options: Mapping[str, str], prefix: str, reason: str, arguments: 
         return 1
     python = options["--fallback"]
     told = ["--prefix", prefix, "--reason", reason]
-    connection = arguments[arguments.index("-f") : arguments.index("-f") + 2]
+    connection = ["-f", options.get("--connection") or arguments[arguments.index("-f") + 1]]
     try:
         command = [python, "-m", "kaa.jupyter.fallback"]
         return become(command + told + connection, dict(os.environ))
