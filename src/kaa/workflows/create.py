@@ -24,11 +24,13 @@ from kaa.workflows.asked import resolve_references, with_default_packages
 from kaa.workflows.completion import complete
 from kaa.workflows.dependencies import needs_kept, part_of
 from kaa.workflows.difference import package_of, to_download
+from kaa.workflows.goal import merged
 from kaa.workflows.link_scripts import LinkScripts, link_scripts
 from kaa.workflows.options import is_foreign, platform_of, question
 from kaa.workflows.overlay import missing_overlay
 from kaa.workflows.recover import recover
 from kaa.workflows.supply import Supply, open_supply, solve_for
+from kaa.workflows.synced import look, looked, remember_sync
 from kaa.workflows.wish import Wish, check_hashes, locked_specs, read_wish
 
 if TYPE_CHECKING:
@@ -89,8 +91,15 @@ async def prepare_create(
     :class:`~kaa.model.errors.EnvironmentExistsError`, the classes of
     :class:`~kaa.model.errors.SolveError` and those of the sources.
     """
-    wish = read_wish(request.specs, request.file, request.options, layout)
+
+    def read() -> Wish:
+        return read_wish(request.specs, request.file, request.options, layout)
+
+    before = look(request.file, request.options, layout.root) if request.file else None
+    wish = read()
     prefix = Prefix(_place(request, wish, layout))
+    if before is not None:
+        before = looked(before, wish, read)
     check_path(prefix.path)
     check_absent(prefix)
     with writing(layout.root):
@@ -112,8 +121,11 @@ async def prepare_create(
                 hint="add --dry-run to see the plan, or write a lock file with `kaa lock`",
             )
         specs, direct = await resolve_references(wish.asked, supply.catalog)
+        asked = specs
         if request.default_packages and wish.lock is None:
             specs = with_default_packages(specs, supply.configuration)
+        # A sync with the same file and options comes to the same answer then, and has no less.
+        as_in_file = not request.specs and merged((), specs) == asked
         sources = supply.sources(specs)
         wanted = question(
             wish.options,
@@ -154,6 +166,8 @@ async def prepare_create(
             wish.variables,
             wish.options.copies,
         )
+        if before is not None and as_in_file and wish.options.deps is Dependencies.ALL:
+            remember_sync(before, wish, solution.records, layout, prefix)
 
 
 def _place(request: CreateRequest, wish: Wish, layout: Layout) -> Path:

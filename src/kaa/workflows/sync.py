@@ -22,7 +22,7 @@ from kaa.workflows.from_file import PIP_SECTION
 from kaa.workflows.goal import Goal, merged, reach
 from kaa.workflows.options import question
 from kaa.workflows.supply import open_supply
-from kaa.workflows.synced import remember_sync
+from kaa.workflows.synced import look, looked, remember_sync
 from kaa.workflows.wish import check_hashes, read_wish
 
 if TYPE_CHECKING:
@@ -50,9 +50,16 @@ async def prepare_sync(
     those of the environment count. Raises :class:`~kaa.model.errors.RequestError` and what
     :func:`~kaa.workflows.change.prepare_install` does.
     """
-    manifest = read_manifest(changeable(layout, request.name, request.prefix).current)
+    found = changeable(layout, request.name, request.prefix)
+    manifest = read_manifest(found.current)
     own = manifest.sources if manifest is not None else ()
-    wish = read_wish(request.specs, file, request.options, layout, own=own)
+
+    def read() -> Wish:
+        return read_wish(request.specs, file, request.options, layout, own=own)
+
+    before = look(file, request.options, found.path)
+    wish = read()
+    before = looked(before, wish, read)
     async with sole_current(request, layout) as current:
         options = wish.options
         if not options.sources:
@@ -61,10 +68,9 @@ async def prepare_sync(
         async with open_supply(layout, options, progress, prefix=current.generation) as supply:
             change = await _prepared(current, wish, request, supply, layout, progress)
             yield change
-    prefix = change.current.prefix
-    changed = prefix.current_number != current.number
-    if not request.dry_run and (changed or change.plan.nothing_to_do):
-        remember_sync(file, wish, request.options, layout, prefix)
+        changed = current.prefix.current_number != current.number
+        if not request.dry_run and (changed or change.plan.nothing_to_do):
+            remember_sync(before, wish, change.solution.records, layout, current.prefix)
 
 
 def _as_written(asked: Asked, current: Current) -> Asked:
