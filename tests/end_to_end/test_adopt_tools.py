@@ -14,6 +14,8 @@ from end_to_end.machine import MINOR, kaa
 from end_to_end.test_adopt_virtual import call, done, inodes, pip, plan, refused, versions
 from kaa.sources.host import find_host_pythons
 from kaa.store.layout import Layout
+from sdists import write_project
+from wheels import build_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,3 +112,74 @@ def test_one_with_the_packages_of_its_python_says_what_to_do(
     done(kaa("adopt", prefix, "-y"))
     assert versions(prefix) == {"bear": "1.0", "fur": "2.1"}
     assert subprocess.check_output([prefix / "bin" / "growl"]) == b"bear 1.0\n"
+
+
+_PYPROJECT = """\
+[project]
+name = "zoo"
+version = "1.0"
+requires-python = ">=3.8"
+dependencies = ["bear>=0.5", "fur; python_version < '3'"]
+
+[project.optional-dependencies]
+deep = ["den>=1"]
+
+[dependency-groups]
+dev = ["fox~=1.0"]
+"""
+
+
+def sync(folder: Path, index: LocalIndex, *arguments: str) -> Path:
+    """Make a project's environment as uv does; nothing of the index is installed otherwise."""
+    uv = (sys.executable, "-m", "uv", "sync", "--project", folder, "--python", sys.executable)
+    call(*uv, *arguments, UV_DEFAULT_INDEX=index.url)
+    return folder / ".venv"
+
+
+def test_a_project_of_uv_says_what_is_asked_for_and_where_it_is_from(
+    tmp_path: Path, index: LocalIndex
+) -> None:
+    for name in ("den", "fox"):
+        index.add(build_wheel(tmp_path / "more", name))
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(_PYPROJECT)
+    prefix = sync(folder, index, "--extra", "deep")
+    asked = [f"python={MINOR}", "bear>=0.5", "fox~=1.0", "den>=1"]
+    index.__exit__(None, None, None)  # the lock says it all
+    told = plan(prefix)
+    assert (told["program"], told["specs"], told["foreign"]) == ("uv", asked, [])
+    assert "what was asked for is as pyproject.toml beside it has it" in told["notes"]
+    done(kaa("adopt", prefix, "-y"))
+    assert versions(prefix) == {"bear": "1.0", "den": "1.0", "fox": "1.0", "fur": "2.1"}
+
+
+def test_a_lock_that_is_of_something_else_is_not_believed(
+    tmp_path: Path, index: LocalIndex
+) -> None:
+    index.add(build_wheel(tmp_path / "more", "den"))
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(_PYPROJECT.replace('"fox~=1.0"', ""))
+    prefix = sync(folder, index)
+    lock = folder / "uv.lock"
+    lock.write_text(lock.read_text().replace('version = "2.1"', 'version = "2.2"'))
+    text = (folder / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(text.replace("bear>=0.5", "bear>=7"))
+    told = plan(prefix)
+    # What is there is not what is asked for there: it is as if nobody had said anything.
+    assert (told["specs"], told["foreign"]) == ([f"python={MINOR}", "bear"], [])
+    lock.write_text("[[[")
+    (folder / "pyproject.toml").write_text("= 1")
+    assert plan(prefix)["specs"] == [f"python={MINOR}", "bear"]
+    assert any("fur" in request.path for request in index.requests)
+
+
+def test_a_project_that_is_a_package_stays_editable(tmp_path: Path, index: LocalIndex) -> None:
+    folder = write_project(tmp_path / "zoo", "zoo", requires=["bear"])
+    prefix = sync(folder, index)
+    told = plan(prefix)
+    assert told["specs"] == [f"python={MINOR}", f"-e zoo @ {folder.as_uri()}"]
+    done(kaa("adopt", prefix, "-y"))
+    assert versions(prefix) == {"bear": "1.0", "fur": "2.1", "zoo": "1.0"}
+    done(kaa("verify", "-p", prefix))

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kaa.model.distribution import Release
 from kaa.model.errors import MetadataError, SourceError
 from kaa.sources.identity import identity
 from kaa.sources.metadata import parse_metadata
@@ -18,12 +19,12 @@ from kaa.sources.records import dependencies, wheel_record
 from kaa.sources.versions import python_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rattler import RepoDataRecord
 
-    from kaa.model.distribution import IndexFile, Release
+    from kaa.model.distribution import IndexFile
     from kaa.sources.index import ProjectIndex
     from kaa.sources.metadata import MetadataReader
     from kaa.sources.target import Target
@@ -73,6 +74,21 @@ async def find_record(
     except SourceError as error:
         return f"it could not be looked up ({_told(error)})"
     return "its metadata are not those that the index has"
+
+
+def locked_record(
+    wheel: InstalledWheel, files: Sequence[IndexFile], target: Target
+) -> RepoDataRecord | None:
+    """Return the record of the wheel that is installed where ``files``, which are known to be of
+    its version, leave no doubt which of them it is; nobody is asked.
+    """
+    fitting = _files(wheel, Release(wheel.version, tuple(files)), target)
+    exact = [file for file in fitting if frozenset(_tags(file.filename)) == wheel.tags]
+    certain = exact or fitting
+    try:
+        return _record(wheel, wheel.version, certain[0], target) if len(certain) == 1 else None
+    except MetadataError:
+        return None  # whoever asks the index is told
 
 
 async def _release(wheel: InstalledWheel, index: ProjectIndex) -> Release | None:

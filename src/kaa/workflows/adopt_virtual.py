@@ -8,6 +8,7 @@ later change fetches it. All others stay what they are, and are carried along.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,10 @@ from kaa.model.environment import Manifest, now
 from kaa.model.package import PYPI
 from kaa.model.progress import Phase
 from kaa.sources.host import host_record
-from kaa.sources.installed_wheel import find_record, read_installed_wheel
+from kaa.sources.installed_wheel import find_record, locked_record, read_installed_wheel
 from kaa.sources.target import host_target
 from kaa.workflows.adopt_direct import FromOrigin, of_origin
+from kaa.workflows.adopt_project import Project, read_project
 from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 SOURCES = (PYPI,)
 _SHOWN = 3
+_UV = "uv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class _Found:
     @property
     def requested(self) -> bool:
         # uv says of all that it installs that it was asked for.
-        return self.package.requested and self.package.source != "uv"
+        return self.package.requested and self.package.source != _UV
 
 
 async def plan_virtual(
@@ -76,10 +79,15 @@ async def plan_virtual(
     index that cannot be asked is no error: what it would have known stays to be adopted later.
     """
     virtual = await asyncio.to_thread(read_virtual, prefix.path)
-    found = await _look(virtual, supply, progress)
+    project = await asyncio.to_thread(read_project, virtual.path)
+    found = await _look(virtual, project, supply, progress)
     records = [_python_record(virtual), *(each.record for each in found if each.record)]
     graph = graph_of(records)
-    asked = asked_for(graph, _asked(virtual, found))
+    asked = asked_for(graph, _asked(virtual, project, found))
+    installed = {each.distribution.name: each.distribution.version for each in found}
+    for name, text in asked.items():
+        if text == name:
+            asked[name] = project.spec(name, installed)
     origins = {each.distribution.name: each.origin for each in found if each.origin}
     # Who else reads the records knows names and versions only.
     shown = asked | {name: name for name in origins}
@@ -101,27 +109,31 @@ async def plan_virtual(
         SOURCES,
         tuple(each.package for each in found if each.record is None),
         await asyncio.to_thread(users_of, prefix),
-        tuple(_notes(virtual, found, graph)),
+        tuple(_notes(virtual, project, found, graph)),
         None if virtual.own_ipykernel or overlay_ready(layout, minor) else minor,
     )
     repackings = tuple(each.repacking for each in origins.values() if each.repacking)
     return DirectoryAdoption(plan, manifest, tuple(records), repackings, supply)
 
 
-def _asked(virtual: VirtualEnvironment, found: Sequence[_Found]) -> list[str]:
+def _asked(virtual: VirtualEnvironment, project: Project, found: Sequence[_Found]) -> list[str]:
+    installed = {each.distribution.name: each.distribution.version for each in found}
     names = [each.distribution.name for each in found if each.record and each.requested]
-    return [f"python={virtual.python.minor}", *names]
+    return [f"python={virtual.python.minor}", *names, *project.asked(installed)]
 
 
 async def _look(
-    virtual: VirtualEnvironment, supply: Supply, progress: Progress
+    virtual: VirtualEnvironment, project: Project, supply: Supply, progress: Progress
 ) -> tuple[_Found, ...]:
     site = virtual.python.site_packages
     there = await asyncio.to_thread(find_distributions, virtual.path, [site], ())
     doubled = {each.package for each in twice(there)}
     told = ((each.name, direct_url(virtual.path, _foreign(each))) for each in there)
     origins = {name: origin for name, origin in told if origin is not None}
-    found = await asyncio.gather(*(_one(each, virtual, supply, doubled, origins) for each in there))
+    look = functools.partial(
+        _one, virtual=virtual, project=project, supply=supply, doubled=doubled, origins=origins
+    )
+    found = await asyncio.gather(*map(look, there))
     progress.finish(Phase.METADATA)
     return tuple(found)
 
@@ -133,7 +145,9 @@ def _foreign(distribution: Distribution) -> Foreign:
 
 async def _one(
     distribution: Distribution,
+    *,
     virtual: VirtualEnvironment,
+    project: Project,
     supply: Supply,
     doubled: set[str | None],
     origins: Mapping[str, Mapping[str, Any]],
@@ -154,8 +168,14 @@ async def _one(
             return _Found(distribution, package, reason=reason)
         target = host_target((virtual.python.version,))
         origin = origins.get(distribution.name)
+        record: RepoDataRecord | str | None
         if origin is None:
-            record = await find_record(wheel, supply.catalog.index, supply.metadata, target)
+            record = None
+            if package.source == _UV:  # others install what they like beside a lock
+                locked = project.wheels.get((distribution.name, distribution.version), ())
+                record = locked_record(wheel, locked, target)
+            if record is None:
+                record = await find_record(wheel, supply.catalog.index, supply.metadata, target)
         else:
             paths = [path for path, _ in distribution.rows or () if (virtual.path / path).exists()]
             origin_found = await asyncio.to_thread(
@@ -206,13 +226,19 @@ def _as_json(record: RepoDataRecord) -> dict[str, Any]:
 
 
 def _notes(
-    virtual: VirtualEnvironment, found: Sequence[_Found], graph: DependencyGraph
+    virtual: VirtualEnvironment,
+    project: Project,
+    found: Sequence[_Found],
+    graph: DependencyGraph,
 ) -> Iterator[str]:
     beside = virtual.path.parent / GENERATIONS
     yield f"its generations are going to be in {beside}, which belongs in no version control"
     yield "its packages are fetched into the package cache when it is changed for the first time"
     if virtual.maker == Maker.UV.value:
         yield "`uv sync` and `uv run` go on to change it in place, if it is a project's"
+    installed = {each.distribution.name: each.distribution.version for each in found}
+    if project.asked(installed):
+        yield "what was asked for is as pyproject.toml beside it has it"
     for each in found:
         if each.record is None:
             name = each.distribution.name
