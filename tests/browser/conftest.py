@@ -37,7 +37,7 @@ _OPTIONS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-PATIENCE = 90_000
+PATIENCE = 300_000
 """Milliseconds that something in the browser may take: the machine may be busy."""
 _NEWS = "@jupyterlab/apputils-extension:announcements"
 """What of JupyterLab asks a server far away for news."""
@@ -103,7 +103,7 @@ def _serving(home: Path) -> Iterator[str]:
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=home / "notebooks"
         )
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 300
         while (url := _url(Path(os.environ["JUPYTER_RUNTIME_DIR"]))) is None:
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
@@ -135,7 +135,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=_OPTIONS, timeout=PATIENCE
+        )
         yield chromium
         chromium.close()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from browser.conftest import Lab
 
+expect.set_options(timeout=PATIENCE)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="environments are made as on POSIX"),

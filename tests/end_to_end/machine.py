@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,15 @@ def listed() -> list[str]:
 
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
+
+
+def has_begun(parent: Path, pattern: str, inside: str) -> bool:
+    """Say whether there is something in ``inside`` of a directory that matches, and may just go."""
+    for path in parent.glob(pattern):
+        with suppress(OSError):
+            if any((path / inside).iterdir()):
+                return True
+    return False
 
 
 def below(directory: Path) -> Iterator[str]:

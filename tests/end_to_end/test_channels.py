@@ -13,7 +13,7 @@ import pytest
 
 from conda_channel import CondaChannel, Fault
 from conda_packages import build_conda_package, python_project
-from end_to_end.machine import KAA, Answer, below, home, kaa, root, unfinished
+from end_to_end.machine import KAA, Answer, below, has_begun, home, kaa, root, unfinished
 from local_server import LocalServer, Reply, Request
 from packed_interpreter import conda_subdir, pack_interpreter
 
@@ -382,7 +382,7 @@ def test_an_interruption_is_heeded_at_once(
     def begun() -> bool:
         if stage == "download":
             return any("forest-1.0" in request.path for request in forge.requests)
-        return bool(list((root() / "pkgs").glob(".kaa-*/share/0/*")))
+        return has_begun(root() / "pkgs", ".kaa-*", "share/0")
 
     while not begun():
         assert process.poll() is None, "it was over before it could be interrupted"

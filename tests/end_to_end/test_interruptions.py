@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from end_to_end.machine import (
     KAA,
     PYTHON,
     below,
+    has_begun,
     kaa,
     kernels,
     listed,
@@ -29,6 +29,7 @@ from wheels import build_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from local_index import LocalIndex
 
@@ -63,14 +64,11 @@ class Stage:
 
 
 def _converting(_index: LocalIndex) -> bool:
-    unpacked = Path("etc", "slow", "9.txt")
-    return any((path / unpacked).exists() for path in (root() / "pkgs").glob(".kaa-*"))
+    return has_begun(root() / "pkgs", ".kaa-*", "etc/slow")
 
 
 def _linking(_index: LocalIndex) -> bool:
-    linked = Path("etc", "slow", "9.txt")
-    generations = root() / "envs" / ".kaa" / "demo"
-    return any((path / linked).exists() for path in generations.glob(".new-*"))
+    return has_begun(root() / "envs" / ".kaa" / "demo", ".new-*", "etc/slow")
 
 
 STAGES = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from end_to_end.machine import has_begun
 from kaa.model.errors import StoreError
 from kaa.model.progress import Silent
 from kaa.store.layout import Layout
@@ -58,7 +59,7 @@ def test_removal_waits_for_the_threads(layout: Layout) -> None:
 
     async def cancel_while_linking() -> None:
         task = asyncio.create_task(create(layout, "demo"))
-        while not [new for new in generations.glob(".new-*") if (new / "etc/slow/9.txt").exists()]:
+        while not has_begun(generations, ".new-*", "etc/slow"):
             assert not task.done()
             await asyncio.sleep(0.001)
         task.cancel()
