@@ -120,4 +120,4 @@ def test_a_broken_environment_says_in_the_notebook_what_is_wrong(lab: Lab, page:
     expect(output).to_contain_text(
         "/gone/python3, which it is made with, is gone", timeout=PATIENCE
     )
-    expect(output).to_contain_text("python -m venv")
+    expect(output).to_contain_text("venv --allow-existing")

@@ -17,8 +17,10 @@ from traitlets.config import Config
 
 import kaa
 from environment_layouts import MINOR, conda_environment, kernelspec, virtual_environment
+from kaa.environments.machine import Place
 from kaa.jupyter.manager import KaaKernelSpecManager
 from kaa.kernels.overlay import overlay_prefix
+from kaa.model.discovered import Maker
 from kaa.store.layout import default_layout
 from kernels.conftest import Running, add_ipykernel, make_generation, move_into, site_of
 
@@ -68,6 +70,27 @@ def test_all_environments_are_kernels_beside_jupyters_own(home: Path) -> None:
     assert spec["spec"]["display_name"] == "R [conda env:stat]"
     assert spec["spec"]["argv"][-2:] == ["R", "{connection_file}"]
     assert json.dumps(found)  # as the REST API sends it
+
+
+def test_the_systems_own_kernel_is_listed_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    system = home / "system"
+    (system / "bin").mkdir(parents=True)
+    (system / "bin" / "python").symlink_to(sys.executable)
+    directory = kernelspec(system, "ir", language="R")
+    places = (lambda _: [Place(str(system), Maker.SYSTEM)],)  # as /usr is one
+    monkeypatch.setattr("kaa.environments.finders.FINDERS", places)
+    monkeypatch.setenv("JUPYTER_PATH", str(system / "share" / "jupyter"))
+    kernels = manager()
+    found = kernels.get_all_specs()
+    assert [n for n, each in found.items() if each["resource_dir"] == str(directory)] == ["ir"]
+    assert found["ir"]["spec"]["language"] == "R"
+    assert kernels.get_kernel_spec("conda-env-system-r").language == "R", "its id leads to it"
+    directory.joinpath("kernel.json").write_text('{"argv": [')
+    assert "ir" not in manager().get_all_specs()
+    said = [each for each in caplog.records if "cannot be read" in each.message]
+    assert str(directory) in said[0].message and said[0].exc_info is None
 
 
 def test_get_all_specs_says_what_get_kernel_spec_says(home: Path) -> None:
@@ -188,4 +211,4 @@ def test_a_kernel_that_cannot_start_says_why_in_the_notebook(
             assert "no ipykernel" in text and "pip install ipykernel" in text
         else:
             assert "/gone/python3, which it is made with, is gone" in text
-            assert "python -m venv" in text
+            assert "uv venv --allow-existing" in text

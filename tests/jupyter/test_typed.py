@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,8 @@ def test_what_pip_installed_pip_removes(place: Place) -> None:
         ("pip install ??", "no requirement"),
         ("pip uninstall", "nothing was named"),
         ("pip download six", "has no pip"),
+        ("pip", "has no pip of its own"),
+        ("pip --help", "has no pip of its own"),
         ("conda install --force-reinstall a", "no word for all"),
         ("conda create -n x", "there is no conda here"),
         ("conda install -n other a", "there is no conda here"),
@@ -189,6 +192,17 @@ def test_other_programs_environments_are_changed_by_their_own(tmp_path: Path) ->
         assert step.argv[1:] == ("pip", "install", "a", "--python", venv.python)
     (step,) = typed.understood("kaa", ["update", "a"], venv, NOTHING)
     assert step.argv[2:5] == ("install", "-U", "a")
+    for words in (["install"], ["update"], ["remove", "-y"]):
+        with pytest.raises(RequestError, match="nothing was named"):
+            typed.understood("kaa", words, venv, NOTHING)
+    assert venv.site is not None
+    installed = Path(venv.site) / "b-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: b\nVersion: 1.0\n")
+    (step,) = typed.understood("kaa", ["update", "--all"], venv, NOTHING)
+    assert step.argv[2:5] == ("install", "-U", "b")
+    (step,) = typed.understood("pip", ["--version"], venv, NOTHING)
+    assert subprocess.run(step.argv, capture_output=True, check=True).stdout.startswith(b"uv ")
     (step,) = typed.understood("kaa", ["list"], venv, NOTHING)
     assert step.argv[1:] == ("pip", "list", "-q", "--python", venv.python)
     with pytest.raises(RequestError, match="no environment of conda's"):

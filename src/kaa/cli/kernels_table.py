@@ -76,7 +76,7 @@ def _row(offer: Offer, listing: KernelListing, *, marked: bool, verbose: bool) -
 
     environment = offer.environment
     facts = environment.facts
-    of_python = offer.language == "python" and facts.python is not None
+    of_python = offer.language.lower() == "python" and facts.python is not None
     language = f"Python {facts.python}" if of_python else offer.language
     shared = "shared" if listing.lent.get(offer.id) else "shared, on first use"
     kernel = {"overlay": shared, "environment": "its own", None: f"none: {offer.reason}"}

@@ -50,7 +50,7 @@ def read_facts(prefix: str, architecture: str | None, *, windows: bool = False) 
         [
             *(["python"] if python else []),
             *(_LANGUAGES[name] for name in others),
-            *(kernel.language for kernel in kernels),
+            *(kernel.language.lower() for kernel in kernels),
         ]
     )
     facts = Facts(
@@ -193,7 +193,7 @@ def _kernels(prefix: str) -> Iterable[InnerKernel]:
                 name,
                 os.path.join(directory, name),
                 str(content.get("display_name") or name),
-                str(content.get("language") or "").lower(),
+                str(content.get("language") or ""),
                 tuple(argv),
                 _table(content.get("metadata")),
                 "message" if content.get("interrupt_mode") == "message" else "signal",
@@ -264,7 +264,7 @@ def _problem(prefix: str, facts: Facts, architecture: str | None, *, windows: bo
     found = architecture_of(file)
     if architecture and found and found != architecture.lower():
         return f"its interpreter is for {found}, and this machine is {architecture.lower()}"
-    if facts.own_ipykernel or any(kernel.language == "python" for kernel in facts.kernels):
+    if facts.own_ipykernel or any(kernel.language.lower() == "python" for kernel in facts.kernels):
         return None
     version = tuple(int(part) for part in re.findall(r"\d+", facts.python)[:2])
     if version < OLDEST:

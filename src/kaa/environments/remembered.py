@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_FORMAT = 3
+_FORMAT = 4
 _GRAIN = 2_000_000_000
 """Nanoseconds in which a file system may give two changes one time: FAT's are the coarsest."""
 _AHEAD = 3600 * 1_000_000_000

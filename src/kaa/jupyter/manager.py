@@ -27,7 +27,7 @@ from kaa.kernels.logos import icon_directory
 from kaa.kernels.nearest import installed_in, nearest
 from kaa.kernels.offers import NAME_FORMAT, all_offers, listed
 from kaa.kernels.options import environment_key
-from kaa.kernels.specs import find_kernelspecs
+from kaa.kernels.specs import find_kernelspecs, is_jupyters
 from kaa.kernels.unchanged import Unchanged
 from kaa.kernels.wanted import Wanted
 from kaa.model.discovered import Maker
@@ -204,8 +204,8 @@ class KaaKernelSpecManager(KernelSpecManager):
             spec = self._get_kernel_spec_by_name(name, directory)
         except NoSuchKernel:
             return None  # its provisioner is missing, which has been said
-        except Exception:
-            self.log.warning("the kernelspec %s cannot be read", name, exc_info=True)
+        except Exception as error:  # whatever is in it, the others are listed
+            self.log.warning("the kernelspec %s in %s cannot be read: %s", name, directory, error)
             return None
         said: dict[str, Any] = spec.to_dict()
         return said
@@ -220,7 +220,8 @@ class KaaKernelSpecManager(KernelSpecManager):
         written = {str(spec.directory): spec for spec in find_kernelspecs()}
         of_disk: dict[str, Place] = {}
         on_disk = set()
-        for name, directory in self._found_by_jupyter(written).items():
+        found = self._found_by_jupyter(written)
+        for name, directory in found.items():
             spec = written.get(directory)
             key = (str(spec.prefix), "python3" if spec.native else spec.kernel) if spec else None
             offer = offered.get(key) if key else None
@@ -233,6 +234,7 @@ class KaaKernelSpecManager(KernelSpecManager):
             offer.id: Place(self._icon(offer) or self._directory(offer), None, offer)
             for key, offer in offered.items()
             if offer.left_out is None and key not in on_disk
+            if not (is_jupyters(offer) and self._directory(offer) in found.values())
         }
         places = {**of_disk, **of_environments}
         first = {

@@ -109,6 +109,11 @@ def by_its_own_program(
         command = {"upgrade": "update", "uninstall": "remove"}.get(command, command)
         return real_conda("mamba", command, rest, place, environ)
     rest = [word for word in rest if word not in ("-y", "--yes")]
+    if "--all" in rest and command in ("update", "upgrade"):
+        rest = [*(word for word in rest if word != "--all"), *sorted(place.distributions())]
+    if not rest:
+        more = ", or add --all for all of them" if command in ("update", "upgrade") else ""
+        raise RequestError("nothing was named", hint=f"name a package: %kaa {command} NAME{more}")
     words = {
         "install": ["install"],
         "update": ["install", "-U"],

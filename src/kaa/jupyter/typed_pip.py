@@ -89,6 +89,14 @@ def real_pip(
         # Last, since pip takes options anywhere, and what was typed comes first.
         argv = (place.python, "-m", "pip", *words, *(["-y"] if asked else []))
         return Step(argv, own=False, told=changes)
+    if command is None and not uv:
+        if {"-V", "--version"} & set(words):
+            return Step((find_uv_program(environ), "--version"), own=False)
+        raise RequestError(
+            "this environment has no pip of its own",
+            cause="`pip install`, `pip list` and their like are done by kaa, or by uv",
+            hint="to have pip itself: %kaa install pip",
+        )
     if command is not None and command not in _UV_KNOWS:
         raise RequestError(
             f"this environment has no pip, and nothing else does `pip {command}`",

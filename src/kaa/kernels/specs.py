@@ -241,6 +241,18 @@ def remove_specs(specs: Iterable[Kernelspec]) -> list[Kernelspec]:
     return removed
 
 
+def is_jupyters(offer: Offer) -> bool:
+    """Say whether Jupyter finds a kernel itself, and starts it as kaa would: one of the system's.
+
+    There is nothing to activate then, and a second kernelspec is a second entry in the launcher.
+    """
+    if offer.kernel is None or offer.environment.maker is not Maker.SYSTEM:
+        return False
+    from jupyter_core.paths import jupyter_path
+
+    return os.path.dirname(offer.kernel.directory) in jupyter_path("kernels")  # noqa: PTH120
+
+
 def _own_environment(label: str, prefix: Path, generation: Path) -> Discovered:
     """Return what discovery would find, of a generation that may not be linked yet."""
     from kaa.environments.facts import read_facts

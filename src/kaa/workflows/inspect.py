@@ -62,6 +62,12 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
     leads_nowhere = found.path.is_symlink() and not os.path.isdir(found.path)  # noqa: PTH112
     if found.current_number is not None or leads_nowhere or (found.path / "conda-meta").is_dir():
         return found
+    if (found.path / "pyvenv.cfg").is_file():
+        raise EnvironmentNotFoundError(
+            f"{found.path} is a virtual environment that kaa has not made",
+            cause="it has no conda-meta directory, in which kaa keeps what it has done",
+            hint=f"`kaa adopt -p {shlex.quote(str(found.path))}` makes it one of kaa's",
+        )
     if os.path.lexists(found.path):
         raise EnvironmentNotFoundError(
             f"{found.path} is not an environment",

@@ -12,7 +12,7 @@ from kaa.kernels.in_step import Steps, Taken, find_steps, take_steps
 from kaa.kernels.offers import Offer, all_offers, listed
 from kaa.kernels.options import configured_options
 from kaa.kernels.overlay import overlay_of, overlay_ready
-from kaa.kernels.specs import kernelspec_directory
+from kaa.kernels.specs import is_jupyters, kernelspec_directory
 from kaa.model.errors import KernelError
 from kaa.store.disk import writing
 from kaa.store.locks import locked
@@ -153,7 +153,7 @@ def sync_kernels(layout: Layout, *, dry_run: bool = False) -> KernelSync:
     """
     options = configured_options()
     listing = look_at_kernels(layout, options)
-    fit = [offer for offer in listing.offers if offer.reason is None]
+    fit = [o for o in listing.offers if o.reason is None and not is_jupyters(o)]
     steps = find_steps(listing.everything, layout, listing.silent)
     dead = tuple((str(each.directory), each.missing) for each in dead_foreign_kernelspecs())
     if dry_run:
