@@ -206,6 +206,7 @@ def test_an_interrupt_leaves_what_was_there(kernel: Running, demo: Path, index: 
         if reply["parent_header"].get("msg_id") == request:
             break
     assert reply["content"]["ename"] == "KeyboardInterrupt"
+    assert reply["content"]["traceback"] == ["KeyboardInterrupt"], "nothing of kaa's own code"
     assert names(demo) == before
     assert kernel.run("%kaa install dog").endswith("No restart is needed.")
 

@@ -318,8 +318,10 @@ def _run_shown(command: list[str], variables: dict[str, str]) -> int:
     ) as process:
         try:
             _show(process)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             _end(process)
+            # The command has said what has become of it; where kaa waited tells nobody anything.
+            interrupt._render_traceback_ = lambda: ["KeyboardInterrupt"]  # type: ignore[attr-defined]
             raise
         return process.wait()
 
