@@ -110,6 +110,8 @@ def test_an_environment_that_is_removed_while_its_kernel_runs(home: Path) -> Non
         assert running.run("print(6 * 7)") == "42"
         shutil.rmtree(prefix)
         assert running.run("print('goes on')") == "goes on"
+        assert "the environment of this kernel is gone" in (said := running.run("!kaa list"))
+        assert "Restart the kernel" not in said, "that would not help"
         running.manager.restart_kernel(now=True)
         running.client.wait_for_ready(timeout=300)
         said = running.run("1 + 1")

@@ -29,7 +29,8 @@ def how_to_mend(prefix: str, reason: str) -> list[str]:
             return [_installing_ipykernel(prefix)]
         return ["install ipykernel with the program that made the environment"]
     if not environment.path.exists():
-        return ["choose another kernel: the environment is gone (`kaa kernels list` shows all)"]
+        others = "or choose another kernel (`kaa kernels list` shows all)"
+        return [f"the environment is gone: make it again, {others}"]
     if ours:
         return [f"kaa repair -p {quoted}"]
     if (environment.path / "pyvenv.cfg").is_file():

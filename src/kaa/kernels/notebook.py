@@ -9,7 +9,7 @@ here, too: it runs in the environment's Python, knows nothing of kaa's installat
 standard library and Python 3.7's syntax, and imports at the top what costs nothing.
 """
 
-# ruff: noqa: PTH118, PTH119, PTH120, PTH208
+# ruff: noqa: PTH112, PTH118, PTH119, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -136,6 +136,8 @@ class Notebook:
     def follow(self, before: list[tuple[str, dict[str, Any], dict[str, Any]]]) -> None:
         """Let what has been installed be imported, and say whether that takes a restart."""
         generation = generation_of(self.prefix)
+        if not os.path.isdir(generation):
+            return  # removed: what was typed has said so
         moved = generation != self.generation
         site = generation + self.site[len(self.generation) :] if moved else self.site
         after = distributions_in(site)
