@@ -128,6 +128,27 @@ def test_programs_that_are_typed_act_on_the_environment(kernel: Running, demo: P
     assert "cat" in kernel.run("%pip install --force-reinstall --no-deps cat")
 
 
+def test_cells_of_shells_act_on_the_environment(kernel: Running, demo: Path) -> None:
+    said = kernel.run("%%bash\ncd / && pip install cat\necho done with $?")
+    assert "-> kaa install -p " in said, said
+    assert "done with 0\n" in said
+    assert said.endswith("No restart is needed.")
+    assert kernel.run("import cat; print(cat.__version__)") == "1.0"
+    assert "-> kaa install" in kernel.run("%%sh\nif true; then\n  python3 -m pip install dog\nfi")
+    assert kernel.run("import dog; print(dog.__version__)") == "1.0"
+    assert "-> kaa remove" in kernel.run("%%script bash -e\nmamba remove dog")
+    assert names(demo) == {"python", "bear", "cat", "fur"}
+    assert kernel.run("%%bash --out kept\npip list --format=freeze\n") == ""
+    assert kernel.run("print(sorted(kept.split()))") == str(["bear==1.0", "cat==1.0", "fur==2.1"])
+    # The rest is IPython's, and this process's variables stay as they are.
+    assert kernel.run("x = 'a b'\n") == ""
+    assert kernel.run("%%bash -s $x\necho $2; read line\nread by the shell") == "b"
+    assert kernel.run("%%sh\nexit 3").startswith("CalledProcessError")
+    assert kernel.run("%%script --no-raise-error sh\nexit 3") == ""
+    assert str(root() / "shims") not in kernel.run("import os; print(os.environ['PATH'])")
+    assert "KAA_TYPED" not in kernel.run("print(dict(os.environ))")
+
+
 def test_commands_see_no_more_than_they_need(kernel: Running) -> None:
     shims = str(root() / "shims")
     assert shims not in kernel.run("import os; print(os.environ['PATH'])")

@@ -1,7 +1,8 @@
 """How ipykernel is started in an environment, and what a notebook can type about its packages.
 
 ``%kaa install polars`` changes the environment that the kernel runs in, and so do ``pip``,
-``conda``, ``mamba`` and ``uv`` after ``%`` or ``!``: kaa's own Python understands what was typed
+``conda``, ``mamba`` and ``uv`` after ``%`` or ``!`` and in cells under ``%%bash`` and the like:
+kaa's own Python understands what was typed
 (:mod:`kaa.jupyter.typed`) and does it, and here its output is shown, and the kernel is told.
 
 kaa writes this module beside the launcher (:mod:`kaa.kernels.installed_launcher`), whose rules hold
@@ -51,6 +52,8 @@ _GRACE = 3
 """Seconds that an interrupted command has to end by itself; mostly it was interrupted, too."""
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "ash", "mksh", "busybox")
 """Shells that read ``NAME=value; export NAME``."""
+_SCRIPTS = ("script", "bash", "sh", "zsh", "fish", "cmd")
+"""IPython's magics that give a whole cell to a shell."""
 
 
 class CommandFailedError(Exception):
@@ -206,6 +209,8 @@ def _register(shell: Any, notebook: Notebook) -> None:
         shell.register_magic_function(_magic(program, notebook), "line", program)
     for name in ("system", "getoutput"):
         setattr(shell, name, _with_shims(shell, getattr(shell, name), notebook))
+    cells = shell.magics_manager.magics["cell"]
+    cells.update({n: _script_magic(shell, n, notebook) for n in _SCRIPTS if n in cells})
 
 
 def _magic(program: str, notebook: Notebook) -> Callable[[str], None]:
@@ -239,12 +244,36 @@ def _with_shims(shell: Any, run: Callable[..., Any], notebook: Notebook) -> Call
     return run_with_shims
 
 
+def _script_magic(shell: Any, name: str, notebook: Notebook) -> Callable[[str, str], Any]:
+    """Return ``%%bash`` and the like, such that programs in the cell are found as after ``!``."""
+
+    def magic(line: str, cell: str) -> Any:
+        # Only now, since IPython 9 imports these magics when the first of them is used.
+        run = shell.magics_manager.registry["ScriptMagics"].magics["cell"][name]
+        if any(os.path.basename(word) in _SHELLS for word in (name, *line.split())):
+            cell = notebook.as_program(cell)
+        before = notebook.look() if _may_change(cell) else None
+        try:
+            with _Shims(notebook, inside=False):
+                return run(line, cell)
+        finally:
+            if before is not None:
+                notebook.follow(before)
+
+    magic.__name__ = name
+    magic.__doc__ = (
+        f"IPython's own %%{name}; pip, conda, mamba and uv act on the environment that this "
+        "kernel runs in."
+    )
+    return magic
+
+
 class _Shims:
     """The directory of shims first on PATH while a command runs: in its own shell, if possible."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, *, inside: bool = True) -> None:
         shell = os.path.basename(os.environ.get("SHELL", "sh"))
-        self._inside = os.name != "nt" and shell in _SHELLS
+        self._inside = inside and os.name != "nt" and shell in _SHELLS
         self._values = notebook.variables()
         self._values["PATH"] = notebook.shims + os.pathsep + os.environ.get("PATH", os.defpath)
         self._before: dict[str, str | None] = {}
