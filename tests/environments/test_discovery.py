@@ -203,7 +203,8 @@ def test_kernels_of_any_language(home: Path, layout: Layout) -> None:
     (directory.parent / "notjson" / "kernel.json").write_text("{")
     facts = found(home, layout)["stat"].facts
     assert (facts.python, facts.languages, facts.problem) == (None, ("r",), None)
-    assert [(kernel.name, kernel.argv[0]) for kernel in facts.kernels] == [("ir", "R")]
+    told = [(kernel.name, kernel.language, kernel.argv[0]) for kernel in facts.kernels]
+    assert told == [("ir", "R", "R")]
 
 
 def broken_interpreter(prefix: Path) -> None:

@@ -14,7 +14,7 @@ from kaa.model.discovered import Discovered, Facts, InnerKernel, Maker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-R = InnerKernel("ir", "/x/share/jupyter/kernels/ir", "R", "r", ("R", "{connection_file}"))
+R = InnerKernel("ir", "/x/share/jupyter/kernels/ir", "R", "R", ("R", "{connection_file}"))
 CPP = InnerKernel("xcpp17", "/x/share/jupyter/kernels/xcpp17", "C++17", "c++", ("xcpp", "-f"))
 
 

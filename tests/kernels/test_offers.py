@@ -16,7 +16,7 @@ from kaa.store.layout import Layout
 if TYPE_CHECKING:
     from pathlib import Path
 
-R = InnerKernel("ir", "/x/share/jupyter/kernels/ir", "R", "r", ("R", "{connection_file}"))
+R = InnerKernel("ir", "/x/share/jupyter/kernels/ir", "R", "R", ("R", "{connection_file}"))
 
 
 def environment(
@@ -72,8 +72,8 @@ def test_several_kernels_of_one_environment() -> None:
     found = by_id(environment("stat", kernels=(R,)), environment("only", python=None, kernels=(R,)))
     assert {key: offer.language for key, offer in found.items()} == {
         "conda-env-stat-py": "python",
-        "conda-env-stat-r": "r",
-        "conda-env-only-r": "r",
+        "conda-env-stat-r": "R",
+        "conda-env-only-r": "R",
     }
 
 

@@ -34,8 +34,8 @@ class Maker(Enum):
 class InnerKernel:
     """A kernelspec inside an environment: ``directory`` is its folder's path.
 
-    ``name`` is the folder's name; ``argv``, ``metadata``, ``interrupt_mode`` and ``env`` (variables
-    that the kernel gets) are as ``kernel.json`` has them.
+    ``name`` is the folder's name; ``language``, ``argv``, ``metadata``, ``interrupt_mode`` and
+    ``env`` (variables that the kernel gets) are as ``kernel.json`` has them.
     """
 
     name: str
