@@ -123,7 +123,7 @@ def test_all_listings_agree(home: OwnHome) -> None:
     prefixes = [
         spec["spec"]["metadata"]["conda_env_path"]
         for spec in managed.values()
-        if "conda_env_path" in spec["spec"]["metadata"]
+        if spec["spec"]["metadata"].get("conda_raw_kernel_name") == "python3"
     ]
     assert len(prefixes) == len(set(prefixes)), "an environment is listed twice"
 
