@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import signal
@@ -70,6 +71,7 @@ class Dialogue:
         )
         os.close(theirs)
         self.text = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def __enter__(self) -> Dialogue:
         return self
@@ -92,7 +94,7 @@ class Dialogue:
             if not piece:
                 assert wanted is None, f"only this was written: {self.text!r}"
                 break
-            self.text += piece.decode()
+            self.text += self._decoder.decode(piece)  # a letter may be in two pieces
         return self.text
 
     def say(self, answer: str) -> None:

@@ -191,7 +191,9 @@ def test_what_the_system_keeps_secret_counts_as_nothing(prefix: Prefix) -> None:
 def test_it_is_fast(prefix: Prefix) -> None:
     times = []
     for _ in range(5):
+        processes = list(running())
         start = time.process_time()
         users_among(prefix, running())
         times.append(time.process_time() - start)
-    assert min(times) < 0.03
+    # Usually a tenth of a millisecond for each.
+    assert min(times) < 0.03 + 0.001 * len(processes)

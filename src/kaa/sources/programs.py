@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, TypeVar
 
@@ -73,6 +74,7 @@ class Programs:
                 if self._last_word is not None:
                     self._last_word.cancel()
                 _end_group(process, politely=False)  # its children may have stayed
+                _wait_for_group(process)
                 raise StoppedError
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, list(command))
@@ -104,6 +106,19 @@ def _end_group(process: subprocess.Popen[bytes], *, politely: bool) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM if politely else signal.SIGKILL)
+
+
+def _wait_for_group(process: subprocess.Popen[bytes]) -> None:
+    """Wait until none is left of a group that was killed, since where it writes is removed next.
+
+    That takes a moment; one that is dead and that nobody asks for is not waited for longer.
+    """
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        for _ in range(100):
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 async def run_stoppable(work: Callable[[Programs], T]) -> T:
