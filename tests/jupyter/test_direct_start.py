@@ -58,7 +58,7 @@ def started(spec: KernelSpec, **options: Any) -> Iterator[Running]:
     client = kernels.client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=120)
+        client.wait_for_ready(timeout=300)
         yield Running(kernels, client)
     finally:
         client.stop_channels()
@@ -163,7 +163,7 @@ def test_a_restart_takes_the_environment_as_it_is_then(home: Path) -> None:
         add_ipykernel(site_of(new))
         (new / "conda-meta" / "state").write_text('{"env_vars": {"COLOUR": "red"}}')
         running.manager.restart_kernel(now=True)
-        running.client.wait_for_ready(timeout=120)
+        running.client.wait_for_ready(timeout=300)
         assert running.run(where) == f"{new} red"
         assert running.interrupted() == "KeyboardInterrupt"
 
@@ -185,7 +185,7 @@ def test_an_interpreter_that_broke_since_is_said_in_the_notebook(home: Path, bro
         python.write_bytes(content)
         python.chmod(0o755)
         running.manager.restart_kernel(now=True)
-        running.client.wait_for_ready(timeout=120)
+        running.client.wait_for_ready(timeout=300)
         assert running.run("1 + 1").startswith("KernelCannotStart: ")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -92,24 +93,29 @@ def restart(running: Running) -> None:
     running.client.stop_channels()
     running.client = running.manager.client()
     running.client.start_channels()
-    running.client.wait_for_ready(timeout=120)
+    running.client.wait_for_ready(timeout=300)
 
 
 def interrupt(running: Running) -> None:
     """Interrupt code that runs for ever, and wait until the kernel has answered."""
-    request = running.client.execute("cat('on\\n'); repeat Sys.sleep(0.05)")
-    while running.client.get_iopub_msg(timeout=120)["msg_type"] != "stream":
-        continue
-    time.sleep(0.2)  # it is shown before the loop begins
+    # What is printed is shown before the loop begins, or after its end.
+    looping = Path.home() / "looping"
+    request = running.client.execute(
+        f"repeat {{ file.create({json.dumps(str(looping))}); Sys.sleep(0.05) }}"
+    )
+    deadline = time.monotonic() + 300
+    while not looping.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     running.manager.interrupt_kernel()
     while True:
-        reply = running.client.get_shell_msg(timeout=120)
+        reply = running.client.get_shell_msg(timeout=300)
         if reply["parent_header"].get("msg_id") == request:
             break
     assert reply["content"]["status"] == "abort"
     # Until it is idle, IRkernel answers everything that comes by "aborted".
     while True:
-        message = running.client.get_iopub_msg(timeout=120)
+        message = running.client.get_iopub_msg(timeout=300)
         ours = message["parent_header"].get("msg_id") == request
         if ours and message["content"].get("execution_state") == "idle":
             return

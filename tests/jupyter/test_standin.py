@@ -318,16 +318,16 @@ def test_what_is_shown_mends_an_environment_whose_python_is_gone(home: Path) -> 
     with client_of(kernels) as client:
         assert "/gone/python3" in executed(client)["evalue"]
         kernels.restart_kernel(now=True)
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=PATIENCE)
         ways = [line for line in executed(client)["traceback"] if line.startswith("To mend it: ")]
         command = ways[0].removeprefix("To mend it: ")
         subprocess.run(command, shell=True, check=True, capture_output=True)
         kernels.restart_kernel(now=True)
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=PATIENCE)
         assert answered(client, "import sys; print(sys.prefix)") == str(prefix)
         interpreter.unlink()
         kernels.restart_kernel(now=True)
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=PATIENCE)
         assert executed(client)["status"] == "error", "it is gone once more"
 
 
