@@ -215,6 +215,10 @@ def test_condas_environments_are_changed_by_conda(tmp_path: Path) -> None:
         typed.understood("kaa", ["install", "a"], conda, NOTHING)
     assert caught.value.hint is not None
     assert "kaa adopt -p" in caught.value.hint
+    blank = read_place(str(conda_environment(tmp_path / "base" / "envs" / "my work")))
+    with pytest.raises(RequestError) as caught:
+        typed.understood("kaa", ["install", "a"], blank, NOTHING)
+    assert f"kaa adopt -p '{blank.prefix}'" in str(caught.value.hint)
     program = tmp_path / "bin" / "conda"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
@@ -224,6 +228,10 @@ def test_condas_environments_are_changed_by_conda(tmp_path: Path) -> None:
         (step,) = typed.understood(name, ["install", "a"], conda, environ)
         assert step.argv == (str(program), "install", "-p", conda.prefix, "-y", "a")
         assert not step.own
+    (Path(conda.prefix) / "conda-meta" / "pixi").write_text("{}")
+    with pytest.raises(RequestError, match="pixi's") as caught:
+        typed.understood("kaa", ["install", "a"], conda, environ)
+    assert "pixi add" in str(caught.value.hint)
 
 
 def test_an_environment_that_is_gone_is_said(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def match(invocation: Invocation, /, notebooks: tuple[Path, ...], write: bool) -
         raise KernelError(
             f"{len(failed)} of {len(matches)} notebooks could not be matched",
             cause="; ".join(f"{each.notebook}: {each.problem}" for each in failed),
-            hint="the others are as told above",
+            hint="the others are as told above" if len(failed) < len(matches) else None,
         )
 
 

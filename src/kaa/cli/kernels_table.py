@@ -78,6 +78,8 @@ def _row(offer: Offer, listing: KernelListing, *, marked: bool, verbose: bool) -
     facts = environment.facts
     of_python = offer.language.lower() == "python" and facts.python is not None
     language = f"Python {facts.python}" if of_python else offer.language
+    if offer.kernel is None and facts.python is None:
+        language = "-"  # nothing in it speaks any
     shared = "shared" if listing.lent.get(offer.id) else "shared, on first use"
     kernel = {"overlay": shared, "environment": "its own", None: f"none: {offer.reason}"}
     cells = [environment.label, environment.maker.value, language]

@@ -8,6 +8,7 @@ never by time, because clocks can be set back.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ def find_generation(prefix: Prefix, number: int) -> Generation:
     raise GenerationNotFoundError(
         f"{prefix.name} has no generation {number}",
         cause=f"there are: {there}",
-        hint=f"`kaa history -p {prefix.path}` shows what each of them was",
+        hint=f"`kaa history -p {shlex.quote(str(prefix.path))}` shows what each of them was",
     )
 
 

@@ -9,6 +9,7 @@ environments, are left to the program that can.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def _kaa_steps(words: Sequence[str], place: Place, environ: Mapping[str, str]) -
     if command in ("remove", "uninstall") and "--all" in rest:
         raise RequestError(
             "that would remove the environment that this kernel runs in",
-            hint=f"in a terminal: kaa env remove -p {place.prefix}",
+            hint=f"in a terminal: kaa env remove -p {shlex.quote(str(place.prefix))}",
         )
     if not place.ours and command in ("install", "update", "upgrade", "remove", "uninstall"):
         return [by_its_own_program(command, rest, place, environ)]

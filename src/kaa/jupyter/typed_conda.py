@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -28,6 +29,7 @@ _ASKING = ("list",)
 """Commands about one environment that change nothing, and whose options kaa takes as conda does."""
 _NO_EFFECT = ("--solver", "--experimental-solver", "--repodata-fn")
 _CHANNELS = ("-c", "--channel")
+_PIXI = {"install": "add"}
 _ADOPT = "`kaa adopt -p {prefix}` in a terminal makes it one of kaa's, which can undo its changes"
 
 
@@ -67,11 +69,16 @@ def real_conda(
 
     :raises RequestError: there is none on this machine.
     """
+    if (Path(place.prefix) / "conda-meta" / "pixi").exists():
+        raise RequestError(
+            f"{place.prefix} is pixi's, which takes out again what its workspace does not name",
+            hint=f"in a terminal, in the workspace: pixi {_PIXI.get(command, command)} NAME",
+        )
     found = real_program(dict.fromkeys((program, "mamba", "conda", "micromamba")), environ)
     if found is None:
         raise RequestError(
             f"{place.prefix} is conda's, and there is no conda, mamba or micromamba here",
-            hint=_ADOPT.format(prefix=place.prefix),
+            hint=_ADOPT.format(prefix=shlex.quote(place.prefix)),
         )
     yes = [] if {"-y", "--yes"} & set(rest) else ["-y"]
     return Step(
@@ -128,7 +135,7 @@ def _translated(program: str, command: str, words: Sequence[str], place: Place) 
     if command in ("remove", "uninstall") and options.all:
         raise RequestError(
             "that would remove the environment that this kernel runs in",
-            hint=f"in a terminal: kaa env remove -p {place.prefix}",
+            hint=f"in a terminal: kaa env remove -p {shlex.quote(str(place.prefix))}",
         )
     flags = ("override_channels", "no_deps", "only_deps", "freeze_installed", "offline", "all")
     given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(options, flag)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -234,7 +235,8 @@ def _check(source: Prefix, prefix: Prefix, request: CopyRequest) -> None:
         raise not_ours(
             source,
             cause="the program that made it would not know it any more",
-            hint=f"take it over first: `kaa adopt -p {source.path}`, or copy it with `kaa clone`",
+            hint=f"take it over first: `kaa adopt -p {shlex.quote(str(source.path))}`, "
+            "or copy it with `kaa clone`",
         )
     check_absent(prefix)
     check_writable(prefix.generations)

@@ -6,6 +6,7 @@ Its lock says what it was; it is installed from the package cache, or fetched on
 from __future__ import annotations
 
 import asyncio
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ async def reinstall(
     if manifest is None:
         raise EnvironmentStateError(
             f"what generation {target.number} was asked for cannot be read",
-            hint=f"choose another one: `kaa history -p {prefix.path}`",
+            hint=f"choose another one: `kaa history -p {shlex.quote(str(prefix.path))}`",
         )
     check_current(prefix, current.number)
     await asyncio.to_thread(recover, layout, prefix)

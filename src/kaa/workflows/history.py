@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -279,7 +280,8 @@ def _check_ours(found: Prefix) -> int:
         raise not_ours(
             found,
             cause="it has no generations",
-            hint=f"`kaa adopt -p {found.path}` takes it over; what comes then can be undone",
+            hint=f"`kaa adopt -p {shlex.quote(str(found.path))}` takes it over; "
+            "what comes then can be undone",
         )
     return number
 
@@ -296,7 +298,7 @@ def _before(found: Prefix, generation: Generation) -> Generation:
     raise GenerationNotFoundError(
         f"there is nothing before generation {found.current_number} of {found.name}",
         cause="the environment was created with it",
-        hint=f"to remove the environment: `kaa env remove -p {found.path}`",
+        hint=f"to remove the environment: `kaa env remove -p {shlex.quote(str(found.path))}`",
     )
 
 

@@ -7,6 +7,7 @@ same package.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,8 @@ def _newest(prefix: Prefix, history: Mapping[int, Generation], but: int) -> Reco
         raise EnvironmentNotFoundError(
             f"nothing is left of {prefix.name}",
             cause=f"its generation {but} is missing, and there is no other",
-            hint=f"remove it (`kaa env remove -p {prefix.path}`) and create it again",
+            hint=f"remove it (`kaa env remove -p {shlex.quote(str(prefix.path))}`) "
+            "and create it again",
         )
     chosen = left[-1]
     assert chosen.manifest is not None
