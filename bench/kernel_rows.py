@@ -133,6 +133,7 @@ def _starts(place: Workplace, repetitions: int) -> dict[str, Samples]:
             "other kaa's": lambda: own_plain,
             "kaa's": lambda: manager.get_kernel_spec("conda-env-own-py"),
             "lent": lambda: manager.get_kernel_spec("conda-env-without-py"),
+            "launched": lambda: _through_launcher(manager.get_kernel_spec("conda-env-with-py")),
         }
         for spec in contestants.values():
             _start(spec())
@@ -175,6 +176,12 @@ def _plain(prefix: Path) -> Any:
     python = str(prefix / "bin" / "python")
     argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     return KernelSpec(argv=argv, display_name="plain", language="python")
+
+
+def _through_launcher(spec: Any) -> Any:
+    """Return a kernelspec of the manager's as a kernelspec on the disk is."""
+    spec.argv = [*spec.argv]
+    return spec
 
 
 def _start(spec: Any) -> Sample:
@@ -300,6 +307,7 @@ def _timed(work: Callable[[], object]) -> Sample:
 
 _JUPYTERS = "Jupyter's own manager, 100 kernelspecs"
 _LAUNCHER = "python -m ipykernel_launcher"
+_ON_DISK = "kernel of a venv through the launcher, start to ready"
 _OVERLAY = "kernel of a venv without ipykernel, start to ready"
 GROUPS = (
     Group(
@@ -330,6 +338,7 @@ GROUPS = (
                 theirs="other kaa's",
             ),
             Row("start-lent", _OVERLAY, "with its own, plain", None, ours="lent"),
+            Row("start-disk", _ON_DISK, _LAUNCHER, None, ours="launched"),
         ),
         _starts,
     ),
