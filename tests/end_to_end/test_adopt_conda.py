@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import signal
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +18,13 @@ import rattler
 from end_to_end.machine import KAA, Answer, kaa, kernels, listed
 from end_to_end.test_change_sources import Forge, forge
 from packed_interpreter import conda_subdir
+from wheels import build_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from local_index import LocalIndex
 
 __all__ = ["forge"]  # a fixture
 
@@ -121,6 +128,61 @@ def test_what_pip_installed_stays_as_it_is_until_it_is_adopted(made: Path) -> No
     assert plan["sources"][-1] == "pypi"
     answer = done(kaa("list", "-p", made, "--json")).json
     assert {each["name"] for each in answer if each["foreign"]} == {"fox"}
+
+
+def test_one_that_has_drifted_says_what_is_not_as_recorded(
+    made: Path, index: LocalIndex, tmp_path: Path
+) -> None:
+    index.headers = {"Cache-Control": "no-cache"}
+    index.add(build_wheel(tmp_path / "more", "honey", "2.0"))
+    pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python")]
+    command = [*pip, "install", "--quiet", "--no-cache-dir", "honey==2.0"]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    (site,) = made.glob("lib/python*/site-packages")
+    for name in ("ant", "ant-1.0.dist-info"):
+        shutil.rmtree(site / name)
+    (record,) = (made / "conda-meta").glob("bee-*.json")
+    text = record.read_text()
+    record.write_text(text[:50])
+    history = made / "conda-meta" / "history"
+    history.unlink()
+    history.mkdir()
+    notes = done(kaa("adopt", "-p", made, "--dry-run", "--json")).json["plan"]["notes"]
+    assert any(each.startswith("nobody wrote down what was asked for") for each in notes)
+    assert any(f"the record {record.name} cannot be read" in each for each in notes)
+    assert any("honey 2.0 (of pip) was installed over honey 1.0" in each for each in notes)
+    assert any("none of the files of ant is there" in each for each in notes)
+    record.write_text(text)
+    done(kaa("adopt", "-p", made, "-y"))
+    assert "nothing else in it needs" in str(notes)
+    found = {each["name"]: each for each in done(kaa("list", "-p", made, "--json")).json}
+    assert [name for name, each in found.items() if each["requested"]] == ["ant", "bee", "honey"]
+    # What the notes say, done.
+    done(kaa("adopt", "-p", made, "-y"))
+    done(kaa("repair", "-p", made, "-y"))
+    found = {each["name"]: each for each in done(kaa("list", "-p", made, "--json")).json}
+    assert (found["honey"]["version"], found["honey"]["foreign"]) == ("2.0", False)
+    done(kaa("verify", "-p", made))
+
+
+def test_a_name_that_is_not_ascii_and_ctrl_c(made: Path) -> None:
+    prefix = made.rename(made.with_name("żółw 環境"))
+    command = [*KAA, "adopt", "-p", str(prefix), "-y"]
+    for delay in (0, 0.01, 0.1):
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # the plan is told, and carried out at once
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate()
+        # At any moment it is the one or the other, and usable.
+        assert "Traceback" not in said
+        assert (prefix / "bin" / "python").exists()
+    done(kaa("adopt", "-p", prefix, "-y"))
+    assert os.readlink(prefix) == os.path.join(".kaa", prefix.name, "1")  # noqa: PTH115, PTH118
+    assert listed() == [str(prefix)]
 
 
 def test_what_cannot_be_adopted_says_why(made: Path, tmp_path: Path) -> None:

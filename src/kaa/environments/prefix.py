@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.environment import EnvironmentInfo, Manifest, Step
-from kaa.model.package import HOST, PYPI, Package, channel_of, source_of_channel
+from kaa.model.package import HOST, PYPI, Package, channel_of, project_name, source_of_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ ADOPTING = ".adopting-"
 """What stands before a number in the name of the mark that a directory becomes that generation."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
 """Where an environment has Python: on POSIX; on Windows from a channel, and from this machine."""
+
+_TYPED = re.compile(r"\s*(?:-e\s+)?(?:[^\s\[\]=<>!~]*::)?(?P<name>[A-Za-z0-9_][\w.-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,18 @@ def read_packages(generation: Path) -> list[Package]:
 
     Raises ``PermissionError`` where they may not be read, which is not the same as none.
     """
-    return sorted(_packages(generation), key=lambda package: package.name)
+    packages = sorted(_packages(generation), key=lambda package: package.name)
+    if any(package.requested for package in packages):
+        return packages
+    # Records that conda has made say nothing of it.
+    manifest = read_manifest(generation)
+    asked = {_named(spec) for spec in manifest.specs} if manifest else set()
+    return [replace(each, requested=project_name(each.name) in asked) for each in packages]
+
+
+def _named(spec: str) -> str:
+    match = _TYPED.match(spec)
+    return project_name(match["name"]) if match else ""
 
 
 def read_info(prefix: Prefix) -> EnvironmentInfo:

@@ -168,6 +168,8 @@ def _complete(mark: Path, generation: Path) -> None:
     for record in (mark / _RECORDS).glob("*.json"):
         record.replace(generation / _RECORDS / record.name)
     for name, place in ((MANIFEST.name, MANIFEST), (LOCK.name, LOCK), (HISTORY, HISTORY)):
+        if (generation / place).is_dir():  # nobody's history, and in the way of one
+            (generation / place).rename(generation / f"{place}.old")
         with contextlib.suppress(FileNotFoundError):
             (mark / name).replace(generation / place)
     (generation / SEAL).unlink(missing_ok=True)  # another copy of the directory may share it

@@ -19,13 +19,14 @@ from kaa.environments.heads import read_heads
 from kaa.environments.names import check_path, resolve_prefix
 from kaa.environments.prefix import Prefix, read_info, read_manifest
 from kaa.environments.processes import users_of
+from kaa.environments.records import known_files
 from kaa.environments.virtual import is_virtual
 from kaa.environments.writer import sole_writer, sole_writer_meanwhile
 from kaa.model.adoption import Adoption
 from kaa.model.environment import Manifest, now
 from kaa.model.errors import EnvironmentStateError, RequestError
 from kaa.model.options import SolveOptions
-from kaa.model.package import is_subdir, source_of_channel
+from kaa.model.package import is_subdir, project_name, source_of_channel
 from kaa.settings.configuration import load_configuration
 from kaa.sources.channels import resolve_sources
 from kaa.store.locks import at_work
@@ -35,6 +36,7 @@ from kaa.transaction.adoption import (
     settle_adoption,
     was_interrupted,
 )
+from kaa.transaction.stage import to_its_end
 from kaa.workflows.adopt_virtual import SOURCES, plan_virtual
 from kaa.workflows.adoption_plan import DirectoryAdoption, asked_for
 from kaa.workflows.announce import announce
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from kaa.model.environment import EnvironmentInfo
     from kaa.model.graph import DependencyGraph
+    from kaa.model.package import Package
     from kaa.model.progress import Progress
     from kaa.settings.configuration import Configuration
     from kaa.store.layout import Layout
@@ -105,8 +108,10 @@ async def carry_out_adoption(
     plan, prefix = adoption.plan, Prefix(adoption.plan.prefix)
     try:
         for each in adoption.repackings:
-            await asyncio.to_thread(each.keep, prefix.path, layout)
-        await asyncio.to_thread(adopt_directory, prefix, adoption.manifest, adoption.records)
+            await to_its_end(asyncio.to_thread(each.keep, prefix.path, layout))
+        # Interrupted, it is still going to be one of kaa's: that is what is announced then.
+        adopting = asyncio.to_thread(adopt_directory, prefix, adoption.manifest, adoption.records)
+        await to_its_end(adopting)
         if plan.overlay is not None and adoption.supply is not None:
             sources = adoption.supply.chosen
             await lend_kernel(plan.name, plan.overlay, sources, layout, adoption.supply, progress)
@@ -124,7 +129,8 @@ def _planned(prefix: Prefix, command: str) -> DirectoryAdoption:
             hint="make an environment of kaa's own with the same packages: `kaa create`",
         )
     foreign = tuple(foreign_packages(prefix.path))
-    specs = _specs(prefix.path, graph)
+    told = _told(prefix.path, graph)
+    specs = tuple(asked_for(graph, told).values())
     sources = _sources(prefix.path, indexed=bool(foreign))
     manifest = Manifest(prefix.name, specs, sources, command, now(), prefix=str(prefix.path))
     plan = Adoption(
@@ -136,17 +142,16 @@ def _planned(prefix: Prefix, command: str) -> DirectoryAdoption:
         sources,
         foreign,
         users_of(prefix),
-        tuple(_notes(prefix.path)),
+        tuple(_notes(prefix.path, graph, foreign, told)),
     )
     return DirectoryAdoption(plan, manifest)
 
 
-def _specs(path: Path, graph: DependencyGraph) -> tuple[str, ...]:
-    """Return what was asked for: as records or conda's history have it, and what nothing needs."""
+def _told(path: Path, graph: DependencyGraph) -> tuple[str, ...]:
+    """Return what was asked for, as records or conda's history have it."""
     manifest = read_manifest(path)
     recorded = [spec for node in graph.requested() for spec in node.asked]
-    texts = manifest.specs if manifest else tuple(recorded) or asked_in_history(path)
-    return tuple(asked_for(graph, texts).values())
+    return manifest.specs if manifest else tuple(recorded) or tuple(asked_in_history(path))
 
 
 def _sources(path: Path, *, indexed: bool) -> tuple[str, ...]:
@@ -184,6 +189,46 @@ def _program(path: Path) -> str:
     return "conda" if (path / "conda-meta" / "history").is_file() else "another program"
 
 
-def _notes(path: Path) -> Iterable[str]:
+def _notes(
+    path: Path, graph: DependencyGraph, foreign: Sequence[Package], told: Sequence[str]
+) -> Iterable[str]:
     if _program(path) == "pixi":
         yield "pixi goes on to change it in place whenever it is used for the project"
+    if not told:
+        yield (
+            "nobody wrote down what was asked for, or it cannot be read: it is taken to be what "
+            "nothing else in it needs"
+        )
+    for name in _unreadable(path):
+        yield f"the record {name} cannot be read: what it is about counts as no package"
+    names = {project_name(node.name): node for node in graph.nodes.values() if node.version}
+    for each in foreign:
+        node = names.get(project_name(each.name))
+        if node is not None:
+            yield (
+                f"{each.name} {each.version} (of {each.source}) was installed over {node.name} "
+                f"{node.version}: adopting once more makes it the environment's own"
+            )
+    for name in _gone(path) - {names[n].name for n in map(_project, foreign) if n in names}:
+        yield f"none of the files of {name} is there: `kaa repair` brings them back, once adopted"
+
+
+def _unreadable(path: Path) -> list[str]:
+    """Return the names of the records that say nothing, because they are damaged."""
+    there = {file.name for file in (path / "conda-meta").glob("*.json")}
+    read = {f"{h.get('name')}-{h.get('version')}-{h.get('build')}.json" for h in read_heads(path)}
+    return sorted(there - read)
+
+
+def _project(package: Package) -> str:
+    return project_name(package.name)
+
+
+def _gone(path: Path) -> set[str]:
+    """Return the packages that have a record, and files in it, of which none is there."""
+    packages = known_files(path, ())
+    return {
+        each.name
+        for each in packages
+        if each.files and not any(os.path.lexists(path / file) for file in each.files)
+    }
