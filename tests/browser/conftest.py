@@ -1,4 +1,4 @@
-"""A real JupyterLab, started as a user starts it, and a real browser that looks at it."""
+"""Real JupyterLab and Notebook, started as a user starts them, and a browser that looks at them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NEWS = "@jupyterlab/apputils-extension:announcements"
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address, its working directory, and the home of its user."""
+    """A running server: its address, its working directory, and the home of its user."""
 
     url: str
     notebooks: Path
@@ -54,11 +54,28 @@ class Lab:
     def address(self, path: str = "") -> str:
         return f"{self.url}lab{path}?token=secret&reset"
 
+    def notebook_address(self, path: str) -> str:
+        return f"{self.url}{path}?token=secret"
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab with two virtual environments, one of conda's kind, and one that is broken."""
-    home = tmp_path_factory.mktemp("browser") / "home"
+    """JupyterLab, and a user's environments."""
+    with _user(tmp_path_factory.mktemp("browser"), "kaa", "lab") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Notebook 7, and a user's environments."""
+    with _user(tmp_path_factory.mktemp("notebook"), "notebook") as found:
+        yield found
+
+
+@contextmanager
+def _user(directory: Path, *program: str) -> Iterator[Lab]:
+    """Have two virtual environments, one of conda's kind, and one that is broken."""
+    home = directory / "home"
     home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         move_into(home, patch)
@@ -76,7 +93,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         settings = home / ".jupyter" / "labconfig" / "page_config.json"
         settings.parent.mkdir(parents=True)
         settings.write_text(json.dumps({"disabledExtensions": {_NEWS: True}}))
-        with _serving(home) as url:
+        with _serving(home, *program) as url:
             yield Lab(url, home / "notebooks", home)
 
 
@@ -93,10 +110,10 @@ def _variables(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _serving(home: Path) -> Iterator[str]:
+def _serving(home: Path, *program: str) -> Iterator[str]:
     (home / "notebooks").mkdir()
-    log = home / "lab.log"
-    command = [sys.executable, "-m", "kaa", "lab", "--no-browser", "--allow-root"]
+    log = home / "server.log"
+    command = [sys.executable, "-m", *program, "--no-browser", "--allow-root"]
     command += ["--ServerApp.port=0", "--IdentityProvider.token=secret"]
     with log.open("wb") as stream:
         process = subprocess.Popen(
