@@ -87,7 +87,8 @@ def lock(
             f"{kind.value} is no format of lock files",
             hint="there are: pixi-lock, conda-lock, explicit, pylock",
         )
-    request = LockRequest(specs, file, platforms, options)
+    without_python = kind is FileFormat.PYLOCK
+    request = LockRequest(specs, file, platforms, options, without_python)
     run_cancellable(_lock(request, output, kind, invocation))
 
 

@@ -1,7 +1,8 @@
 """What a wheel says of itself, for as few bytes as possible.
 
-In this order: the cache; the metadata file beside the wheel (PEP 658, PEP 714); METADATA out of
-the remote wheel by range requests; the whole wheel, which is kept for the installation.
+In this order: the cache; the package cache; the metadata file beside the wheel (PEP 658, PEP 714);
+METADATA out of the remote wheel by range requests; the whole wheel, which is kept for the
+installation.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from kaa.model.distribution import IndexFile
     from kaa.network.client import Client
+    from kaa.sources.unpacked_wheels import UnpackedWheels
 
 _TAIL = 32_768
 """Bytes of a wheel's end that hold its directory and, usually, its METADATA."""
@@ -34,13 +36,21 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 class MetadataReader:
     """Reads core metadata of wheels through a permanent cache below ``cache_dir``.
 
-    Whole wheels that come along on the way are kept in ``wheel_dir`` (see :meth:`kept_wheel`).
+    Whole wheels that come along on the way are kept in ``wheel_dir`` (see :meth:`kept_wheel`);
+    ``unpacked`` are those of the package cache.
     """
 
-    def __init__(self, client: Client, cache_dir: Path, wheel_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache_dir: Path,
+        wheel_dir: Path | None = None,
+        unpacked: UnpackedWheels | None = None,
+    ) -> None:
         self._client = client
         self._entries = MetadataEntries(cache_dir / "metadata")
         self._wheels = wheel_dir
+        self._unpacked = unpacked
         self._read: dict[str, CoreMetadata] = {}
         self._without_ranges: set[tuple[str, str, int | None]] = set()
 
@@ -80,6 +90,9 @@ class MetadataReader:
         return metadata
 
     async def _fetch(self, file: IndexFile, *, likely: bool) -> bytes:
+        unpacked = self._unpacked.metadata(file) if self._unpacked else None
+        if unpacked is not None:
+            return unpacked
         if file.metadata_hashes is not None:
             text = await self._beside(file, file.metadata_hashes)
             if text is not None:

@@ -35,7 +35,7 @@ from kaa.sources.virtual_packages import assumed, parse_override, virtual_packag
 from kaa.store.disk import replace_file, writing
 from kaa.workflows.from_file import request_from_file
 from kaa.workflows.options import platform_of, question
-from kaa.workflows.supply import open_supply, solve_for
+from kaa.workflows.supply import is_host_python, open_supply, solve_for
 from kaa.workflows.wish import check_hashes
 
 if TYPE_CHECKING:
@@ -61,12 +61,14 @@ class LockRequest:
 
     ``specs`` are as typed and ``file`` is an environment file or a requirements file; at least one
     of the two is given. No ``platforms`` means those of the file, or else this machine's.
+    ``without_python`` says that the lock's format has no Python, so that it may be this machine's.
     """
 
     specs: tuple[str, ...]
     file: Path | None = None
     platforms: tuple[str, ...] = ()
     options: SolveOptions = field(default_factory=SolveOptions)
+    without_python: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ async def solve_lock(request: LockRequest, layout: Layout, progress: Progress) -
         try:
             solutions = await _solve_all(parts, supply)
             locked = [
-                await _locked(part, solution, supply)
+                await _locked(part, solution, supply, without_python=request.without_python)
                 for part, solution in zip(parts, solutions, strict=True)
             ]
         finally:
@@ -285,11 +287,14 @@ def _failure(failures: Sequence[tuple[str, KaaError]]) -> KaaError:
     return error
 
 
-async def _locked(part: _Part, solution: Solution, supply: Supply) -> LockedPlatform:
-    if solution.host_python is not None:
+async def _locked(
+    part: _Part, solution: Solution, supply: Supply, *, without_python: bool
+) -> LockedPlatform:
+    if solution.host_python is not None and not without_python:
         raise UnsupportedError(
             f"for {part.platform}: Python would be this machine's own, which no lock can hold",
-            hint="take Python from a conda channel: add `-c conda-forge` before `-c pypi`",
+            hint="take Python from a conda channel: add `-c conda-forge` before `-c pypi`; or "
+            "write a pylock.toml, which has no Python",
         )
     ours = channel_url(PYPI).rstrip("/")
     of_index = [r for r in solution.records if (r.channel or "").rstrip("/") == ours]
@@ -348,7 +353,7 @@ def _channels(sources: Sequence[Sequence[Source]]) -> tuple[str, ...]:
 def _summary(locked: LockedPlatform, solution: Solution) -> PlatformSummary:
     return PlatformSummary(
         locked.subdir,
-        len(locked.records),
+        sum(not is_host_python(record) for record in locked.records),
         len(locked.distributions),
         solution.python,
         sum(record.size or 0 for record in solution.records),

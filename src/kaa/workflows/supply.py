@@ -27,6 +27,7 @@ from kaa.sources.index import ProjectIndex
 from kaa.sources.metadata import MetadataReader
 from kaa.sources.name_mapping import MAPPING_URL, load_mapping
 from kaa.sources.rattler_client import open_rattler_client
+from kaa.sources.unpacked_wheels import UnpackedWheels
 from kaa.store.locks import at_work
 from kaa.workflows.reachability import while_reachable
 
@@ -119,7 +120,8 @@ async def open_supply(
     channel_client = open_rattler_client(configuration, settings)
     with at_work(layout):
         async with Client(settings) as client:
-            metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels")
+            unpacked = UnpackedWheels(layout.all_packages)
+            metadata = MetadataReader(client, layout.metadata, layout.metadata / "wheels", unpacked)
 
             async def pythons() -> tuple[HostPython, ...]:
                 return await asyncio.to_thread(find_host_pythons, layout)
