@@ -137,8 +137,22 @@ def test_options_that_make_no_sense(home: Path) -> None:
         manager(kernelspec_path=str(home / "nowhere"))
 
 
-def test_a_filter_that_is_no_expression_is_said_and_others_are_still_listed(home: Path) -> None:
-    assert "python3" in manager(env_filter="(").get_all_specs()
+@pytest.mark.parametrize("option", [{"env_filter": "("}, {"name_format": "{nope} {0}"}])
+def test_an_option_that_makes_no_sense_is_said_and_all_is_still_listed(
+    home: Path, option: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    virtual_environment(home / ".virtualenvs" / "shop")
+    kernels = manager(**option)
+    for _ in range(2):
+        assert {"python3", "conda-env-shop-py"} <= kernels.get_all_specs().keys()
+    said = [each for each in caplog.records if "makes no sense" in each.message]
+    assert len(said) == 1 and next(iter(option)) in said[0].message and said[0].exc_info is None
+
+
+def test_an_environment_without_anything_has_no_logos_of_the_working_directory(home: Path) -> None:
+    (home / ".conda" / "envs" / "tools" / "conda-meta").mkdir(parents=True)
+    for each in manager().get_all_specs().values():
+        assert Path(each["resource_dir"]).is_absolute()
 
 
 def test_the_command_line_agrees(home: Path) -> None:

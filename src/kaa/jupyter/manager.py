@@ -7,6 +7,7 @@ that users have written for ``CondaKernelSpecManager`` too, and gives kernels th
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from kaa.kernels.wanted import Wanted
 from kaa.model.discovered import Maker
 from kaa.model.errors import KaaError
 from kaa.settings.directories import this_layout
+from kaa.settings.values import NAME_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +109,7 @@ class KaaKernelSpecManager(KernelSpecManager):
         self._offers: tuple[Offer, ...] = ()
         self._contents: dict[str, tuple[Offer, dict[str, Any]]] = {}
         self._seen: object = None
+        self._refused: set[tuple[str, str]] = set()
         self._on_disk: Unchanged[dict[str, Any] | None] = Unchanged()
         self._lock = threading.Lock()
         self._looking: threading.Thread | None = None
@@ -273,7 +276,7 @@ class KaaKernelSpecManager(KernelSpecManager):
     def _directory(self, offer: Offer) -> str:
         if offer.kernel is not None:
             return offer.kernel.directory
-        packages = offer.environment.facts.packages_directory or ""
+        packages = offer.environment.facts.packages_directory or offer.environment.prefix
         return os.path.join(packages, "ipykernel", "resources")  # noqa: PTH118
 
     def _current(self) -> tuple[Offer, ...]:
@@ -336,8 +339,26 @@ class KaaKernelSpecManager(KernelSpecManager):
             "icons": {environment_key(n): environment_key(p) for n, p in self.icons.items()},
             "roots": tuple(map(environment_key, self.roots)),
         }
-        said = {name: value for name, value in values.items() if self._is_chosen(name)}
+        said = {
+            name: value
+            for name, value in values.items()
+            if self._is_chosen(name) and self._makes_sense(name, value)
+        }
         return replace(configured, **said)
+
+    def _makes_sense(self, name: str, value: Any) -> bool:
+        """Whether an option can be used; what cannot is said, once, and counts as not given."""
+        try:
+            if name == "env_filter" and value:
+                re.compile(value)
+            elif name == "name_format":
+                value.format("", "", **dict.fromkeys(NAME_FIELDS, ""))
+        except (re.error, LookupError, ValueError, AttributeError) as error:
+            if (name, value) not in self._refused:
+                self._refused.add((name, value))
+                self.log.warning("%s is left out, since %r makes no sense: %s", name, value, error)
+            return False
+        return True
 
     def _is_chosen(self, name: str) -> bool:
         """Whether a trait was set: in a file, on the command line, or by a program later."""
