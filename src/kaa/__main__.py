@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -16,6 +17,8 @@ def main() -> None:
 
         if answered(sys.argv[1:]):
             return
+    # A process of a second makes little garbage, and looking for it takes a tenth of that.
+    gc.set_threshold(100_000)
     from kaa.cli.main import run
 
     run()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaa.environments.prefix import read_packages, write_manifest
+from kaa.environments.packages import read_packages
+from kaa.environments.prefix import write_manifest
 from kaa.environments.records import (
     installed_names,
     read_files,

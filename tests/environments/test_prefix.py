@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kaa.environments.prefix import (
-    MANIFEST,
-    Prefix,
-    read_info,
-    read_manifest,
-    read_packages,
-    write_manifest,
-)
+from kaa.environments.packages import read_packages
+from kaa.environments.prefix import MANIFEST, Prefix, read_info, read_manifest, write_manifest
 from kaa.model.environment import Manifest
 
 ASKED = Manifest("demo", ("python=3.12", "bear"), ("pypi",), "kaa create …", "2026-01-01T00:00:00")

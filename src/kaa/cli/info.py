@@ -21,6 +21,7 @@ from kaa.cli.options import (
 from kaa.cli.text import aligned, printable, write_json, write_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from kaa.cli.invocation import Invocation
@@ -87,17 +88,15 @@ def info(
 
 def about_kaa(layout: Layout) -> dict[str, object]:
     """Return kaa's version and settings, in the fields that ``--json`` prints."""
-    from kaa.network.locations import redact
-    from kaa.settings.configuration import load_configuration
-    from kaa.workflows.inspect import list_environments
+    from kaa.settings.channels import configured_channels
+    from kaa.workflows.inspect import environment_prefixes
 
-    sources = load_configuration(os.environ).channels
     return {
         "version": __version__,
         "root": str(layout.root),
-        "environments": len(list_environments(layout)),
+        "environments": len(environment_prefixes(layout)),
         "active": os.environ.get("CONDA_PREFIX"),
-        "sources": [redact(source) for source in sources],
+        "sources": _redacted(configured_channels(os.environ)),
         "platform": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_version()} at {sys.executable}",
     }
@@ -105,12 +104,11 @@ def about_kaa(layout: Layout) -> dict[str, object]:
 
 def in_condas_words(layout: Layout) -> dict[str, object]:
     """Return the fields of `conda info --json`, as far as kaa has such a thing."""
-    from kaa.network.locations import redact
     from kaa.settings.configuration import load_configuration
     from kaa.settings.search import find_condarc, find_own, user_file
     from kaa.sources.target import host_subdir
     from kaa.sources.virtual_packages import virtual_packages
-    from kaa.workflows.inspect import list_environments
+    from kaa.workflows.inspect import environment_prefixes
 
     configuration = load_configuration(os.environ)
     active = os.environ.get("CONDA_PREFIX")
@@ -120,11 +118,11 @@ def in_condas_words(layout: Layout) -> dict[str, object]:
     return {
         "active_prefix": active,
         "active_prefix_name": os.environ.get("CONDA_DEFAULT_ENV"),
-        "channels": [redact(source) for source in configuration.channels],
+        "channels": _redacted(configuration.channels),
         "config_files": [str(file) for file in files],
         "conda_version": __version__,
         "default_prefix": active or sys.prefix,
-        "envs": [str(each.prefix) for each in list_environments(layout)],
+        "envs": [str(prefix) for prefix in environment_prefixes(layout)],
         "envs_dirs": [str(directory) for directory in layout.all_environments],
         "offline": configuration.offline,
         "pkgs_dirs": [str(directory) for directory in layout.all_packages],
@@ -138,6 +136,16 @@ def in_condas_words(layout: Layout) -> dict[str, object]:
         "sys.version": sys.version,
         "virtual_pkgs": [[*parts, "0"][:3] for parts in virtual],
     }
+
+
+def _redacted(sources: Iterable[str]) -> list[str]:
+    """Return sources fit to be shown; only URLs have anything to hide, and most are names."""
+    sources = list(sources)
+    if not any("://" in source for source in sources):
+        return sources
+    from kaa.network.locations import redact
+
+    return [redact(source) for source in sources]
 
 
 def about_environment(environment: EnvironmentInfo) -> dict[str, object]:

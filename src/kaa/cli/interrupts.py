@@ -46,6 +46,10 @@ def run_cancellable(work: Coroutine[Any, Any, T]) -> T:
     :raises KeyboardInterrupt: it was cancelled.
     """
     import asyncio
+    import warnings
+
+    # A task of rattler's that an interrupt came before is no news to a user.
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
 
     async def supervised() -> T:
         loop = asyncio.get_running_loop()

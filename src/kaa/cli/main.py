@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,10 +29,6 @@ def run() -> None:
             signal.signal(signal.SIGTERM, raise_interrupt)
         _open_closed_streams()
         _tolerate_any_name()
-        # A task of rattler's that an interrupt came before is no news to a user.
-        warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
-        # A process of a second makes little garbage, and looking for it takes a tenth of that.
-        gc.set_threshold(100_000)
         code = execute(sys.argv[1:])
     except KeyboardInterrupt:
         # So early or so late that nothing of kaa's own was under way.
@@ -111,7 +104,7 @@ def _open_closed_streams() -> None:
     """Give a process that was started without standard streams (``>&-``) some that lead nowhere."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _tolerate_any_name() -> None:

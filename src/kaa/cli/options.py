@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from kaa.cli.conda_flags import SOLVING, conda_flags
 from kaa.cli.invocation import Invocation
 from kaa.model.errors import EnvironmentNotFoundError, RequestError
-from kaa.model.options import Dependencies, SolveOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.shell_completion import CompletionItem
+
+    from kaa.model.options import SolveOptions
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -128,6 +128,9 @@ def solve_options(
     ``platform`` adds ``--platform``, for what needs not to run on this machine; ``links`` adds
     what concerns the linking.
     """
+    # Commands that do not solve have no use for either, and would wait for them.
+    from kaa.cli.conda_flags import SOLVING, conda_flags
+
     shared = [
         source_option,
         click.option(
@@ -257,6 +260,8 @@ def solve_options(
 
 def _solve_options(values: dict[str, Any]) -> SolveOptions:
     """Take the values of :func:`solve_options` out of a command's arguments."""
+    from kaa.model.options import Dependencies, SolveOptions
+
     no_deps, only_deps = values.pop("no_deps"), values.pop("only_deps")
     if no_deps and only_deps:
         raise RequestError("--no-deps and --only-deps leave nothing", hint="give one of them")

@@ -47,11 +47,12 @@ def sync(
     stays where it can; packages that FILE does not lead to go. Your own files stay, and so does
     what pip installed by hand, unless FILE has it.
     """
-    from kaa.cli.question import require_answer
-
     name, prefix = one_of_or_named(name, prefix, file)
     if not invocation.fix and _said_at_once(name, prefix, file, options, invocation):
         return
+
+    from kaa.cli.question import require_answer
+
     require_answer(invocation)
 
     from kaa.cli.change import change_environment

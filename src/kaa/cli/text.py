@@ -32,9 +32,7 @@ def write_json(answer: dict[str, Any] | list[dict[str, Any]]) -> None:
 def write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write aligned columns; nothing is ever cut, so that what is piped stays whole."""
     head, *body = aligned([header, *rows])
-    write_line(click.style(head, bold=True))
-    for line in body:
-        write_line(line)
+    write_line("\n".join((click.style(head, bold=True), *body)))
 
 
 def aligned(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:

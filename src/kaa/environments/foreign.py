@@ -6,7 +6,6 @@ of one side by side, is what breaks environments.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import posixpath
@@ -202,6 +201,8 @@ def _name(metadata: str) -> str:
 
 def _files(generation: Path, site: str, metadata: str) -> Iterator[str]:
     """Give the paths in a distribution's own list: RECORD, or installed-files.txt of old."""
+    import csv
+
     for name, start in (("RECORD", site), ("installed-files.txt", metadata)):
         try:
             text = (generation / metadata / name).read_text(encoding="utf-8")

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kaa.environments.heads import read_heads
-from kaa.environments.prefix import (
-    MANIFEST,
-    OWN,
-    PAST,
-    Prefix,
-    package_of_record,
-    read_manifest_file,
-)
+from kaa.environments.packages import package_of_record
+from kaa.environments.prefix import MANIFEST, OWN, PAST, Prefix, read_manifest_file
 from kaa.model.errors import EnvironmentStateError, GenerationNotFoundError
 from kaa.network.locations import redact
 

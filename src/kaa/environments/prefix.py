@@ -9,16 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from kaa.model.environment import EnvironmentInfo, Manifest, Step
-from kaa.model.package import HOST, PYPI, Package, channel_of, project_name, source_of_channel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 GENERATIONS = ".kaa"
 OWN = Path("conda-meta", "kaa")
@@ -30,8 +24,6 @@ ADOPTING = ".adopting-"
 """What stands before a number in the name of the mark that a directory becomes that generation."""
 _INTERPRETERS = ("bin/python", "python.exe", "Scripts/python.exe")
 """Where an environment has Python: on POSIX; on Windows from a channel, and from this machine."""
-
-_TYPED = re.compile(r"\s*(?:-e\s+)?(?:[^\s\[\]=<>!~]*::)?(?P<name>[A-Za-z0-9_][\w.-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +53,13 @@ class Prefix:
     @property
     def current_number(self) -> int | None:
         """The number of the current generation, None when it is not one of kaa's."""
-        current = self.current
-        if current.parent != self.generations or not current.name.isdigit():
+        return self.number_of(self.current)
+
+    def number_of(self, generation: Path) -> int | None:
+        """Return the number of a generation, None when it is not one of this environment's."""
+        if generation.parent != self.generations or not generation.name.isdigit():
             return None
-        return int(current.name)
+        return int(generation.name)
 
     def next_number(self) -> int:
         """Return the number of the generation that is going to be built."""
@@ -121,7 +116,7 @@ def read_manifest(generation: Path) -> Manifest | None:
 def read_manifest_file(file: Path) -> Manifest | None:
     """Return what a manifest file says; None when it is missing or damaged."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes().decode())
         manifest = Manifest(
             content["name"],
             tuple(content["specs"]),
@@ -159,56 +154,41 @@ def write_manifest_file(file: Path, manifest: Manifest) -> None:
     file.write_text(json.dumps(manifest.as_dict(), indent=2) + "\n", encoding="utf-8")
 
 
-def read_packages(generation: Path) -> list[Package]:
-    """Return the packages that ``conda-meta`` records, in order of name.
-
-    Raises ``PermissionError`` where they may not be read, which is not the same as none.
-    """
-    packages = sorted(_packages(generation), key=lambda package: package.name)
-    if any(package.requested for package in packages):
-        return packages
-    # Records that conda has made say nothing of it.
-    manifest = read_manifest(generation)
-    asked = {_named(spec) for spec in manifest.specs} if manifest else set()
-    return [replace(each, requested=project_name(each.name) in asked) for each in packages]
-
-
-def _named(spec: str) -> str:
-    match = _TYPED.match(spec)
-    return project_name(match["name"]) if match else ""
-
-
 def read_info(prefix: Prefix) -> EnvironmentInfo:
     """Return what an environment is, as far as its own files tell without reading each record."""
     generation = prefix.current
+    unread: OSError | None = None
     try:
-        records = _record_names(generation)
-    except PermissionError:
-        records = []
+        records = _listed_records(generation)
+    except OSError as error:
+        records, unread = [], error
     pythons = [name for name in records if name.startswith("python-") and name.count("-") == 2]
     manifest = read_manifest(generation)
     return EnvironmentInfo(
         name=prefix.name,
         prefix=prefix.path,
-        generation=prefix.current_number,
+        generation=prefix.number_of(generation),
         generation_prefix=generation,
-        python=pythons[0].split("-")[1] if pythons else None,
+        python=min(pythons).split("-")[1] if pythons else None,
         packages=len(records),
         manifest=manifest,
-        problem=_problem(prefix, generation, manifest, has_python=bool(pythons)),
+        problem=_no_generation(generation, unread)
+        or _problem(prefix, generation, manifest, has_python=bool(pythons)),
     )
+
+
+def _no_generation(generation: Path, unread: OSError | None) -> str | None:
+    """Say what is wrong with a generation whose records cannot be listed."""
+    if isinstance(unread, PermissionError):
+        return f"its generation {generation} is closed to you"
+    if unread is not None and not generation.is_dir():
+        return f"its generation {generation} is missing"
+    return None
 
 
 def _problem(
     prefix: Prefix, generation: Path, manifest: Manifest | None, *, has_python: bool
 ) -> str | None:
-    try:
-        os.listdir(generation / "conda-meta")  # noqa: PTH208 - Path.exists may not tell
-    except PermissionError:
-        return f"its generation {generation} is closed to you"
-    except OSError:
-        if not generation.is_dir():
-            return f"its generation {generation} is missing"
     if manifest is None:
         return "what was asked for is not recorded (made by another program, or damaged)"
     carried = carried_path(prefix, manifest)
@@ -219,45 +199,19 @@ def _problem(
     return None
 
 
-def _record_names(generation: Path) -> list[str]:
+def record_names(generation: Path) -> list[str]:
+    """Return the names of the records in ``conda-meta``, without ``.json`` and in order.
+
+    Raises ``PermissionError`` where they may not be listed, which is not the same as none.
+    """
     try:
-        names = sorted(os.listdir(generation / "conda-meta"))  # noqa: PTH208 - names, not paths
+        return sorted(_listed_records(generation))
     except PermissionError:
         raise
     except OSError:
         return []
+
+
+def _listed_records(generation: Path) -> list[str]:
+    names = os.listdir(generation / "conda-meta")  # noqa: PTH208 - names, not paths
     return [name[: -len(".json")] for name in names if name.endswith(".json")]
-
-
-def _packages(generation: Path) -> Iterator[Package]:
-    for name in _record_names(generation):
-        try:
-            text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
-            yield package_of_record(json.loads(text))
-        except PermissionError:
-            raise
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            continue  # `verify` is the command that looks for damage
-
-
-def package_of_record(record: dict[str, Any]) -> Package:
-    """Return the package that a record (JSON of ``conda-meta``) is about.
-
-    Raises ``LookupError``, ``TypeError`` or ``AttributeError`` for what is no record.
-    """
-    source, url = source_of_channel(record.get("channel") or "unknown"), record.get("url", "")
-    subdir = "" if source in (PYPI, HOST) else record.get("subdir", "")
-    return Package(
-        name=record["name"],
-        version=record["version"],
-        build=record.get("build", ""),
-        source=source,
-        url=url,
-        sha256=record.get("sha256"),
-        size=record.get("size"),
-        requested=bool(record.get("requested_specs")),
-        build_number=record.get("build_number") or 0,
-        channel=channel_of(url, subdir),
-        subdir=subdir,
-        md5=record.get("md5"),
-    )

@@ -64,7 +64,7 @@ class Place:
 
     def sources(self) -> dict[str, str]:
         """Return by normalised name where each package is from that kaa or conda has recorded."""
-        from kaa.environments.prefix import read_packages
+        from kaa.environments.packages import read_packages
         from kaa.model.package import project_name
 
         packages = read_packages(Prefix(Path(self.prefix)).current)

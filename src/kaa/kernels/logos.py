@@ -7,7 +7,6 @@ picture.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +78,7 @@ def _pictures(directory: Path) -> dict[str, Path]:
 
 def _copy(source: Path, target: Path) -> None:
     import filecmp
+    import shutil
 
     try:
         if target.exists() and filecmp.cmp(source, target, shallow=False):

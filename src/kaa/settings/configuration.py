@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from kaa.model.source import Priority
+from kaa.settings.channels import DEFAULT_CHANNELS, PYPI
 from kaa.settings.search import SETTINGS, find_condarc, find_own
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-PYPI = "pypi"
-DEFAULT_CHANNELS = ("conda-forge", PYPI)
-"""Where packages come from when nothing is configured at all."""
 _DECIDES_ON_PYPI = ("allowed_channels", "denied_channels")
 
 

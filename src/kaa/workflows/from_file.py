@@ -22,7 +22,7 @@ from kaa.model.errors import RequestError, UnsupportedError
 from kaa.model.options import NO_CHOICE
 from kaa.model.package import PYPI
 from kaa.network.locations import redact_text
-from kaa.settings.configuration import DEFAULT_CHANNELS
+from kaa.settings.channels import DEFAULT_CHANNELS
 from kaa.solver.specs import parse_spec
 from kaa.workflows.file_request import Collection, FileRequest
 

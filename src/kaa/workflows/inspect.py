@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
-from kaa.environments.foreign import foreign_package, read_foreign
 from kaa.environments.names import resolve_prefix
-from kaa.environments.prefix import ADOPTING, Prefix, moved_by_hand, read_info, read_packages
+from kaa.environments.prefix import ADOPTING, Prefix, moved_by_hand, read_info
 from kaa.environments.registry import find_prefixes
 from kaa.model.errors import (
     EnvironmentNotFoundError,
@@ -30,6 +28,11 @@ def list_environments(layout: Layout) -> list[EnvironmentInfo]:
     return [read_info(prefix) for prefix in find_prefixes(layout)]
 
 
+def environment_prefixes(layout: Layout) -> list[Path]:
+    """Return where kaa's environments are, in the same order, without looking into them."""
+    return [prefix.path for prefix in find_prefixes(layout)]
+
+
 def environment_info(layout: Layout, name: str | None, prefix: Path | None) -> EnvironmentInfo:
     """Return one environment. Raises :class:`EnvironmentNotFoundError`."""
     return read_info(find_environment(layout, name, prefix))
@@ -40,6 +43,8 @@ def list_packages(layout: Layout, name: str | None, prefix: Path | None) -> list
 
     Raises :class:`EnvironmentNotFoundError`.
     """
+    from kaa.environments.packages import read_packages
+
     found = find_environment(layout, name, prefix)
     check_there(found)
     generation = found.current
@@ -49,6 +54,8 @@ def list_packages(layout: Layout, name: str | None, prefix: Path | None) -> list
 
 def foreign_packages(generation: Path) -> list[Package]:
     """Return the packages that pip, or another such program, has installed into a generation."""
+    from kaa.environments.foreign import foreign_package, read_foreign
+
     return [foreign_package(generation, each) for each in read_foreign(generation)]
 
 
@@ -66,7 +73,7 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
         raise EnvironmentNotFoundError(
             f"{found.path} is a virtual environment that kaa has not made",
             cause="it has no conda-meta directory, in which kaa keeps what it has done",
-            hint=f"`kaa adopt -p {shlex.quote(str(found.path))}` makes it one of kaa's",
+            hint=f"`kaa adopt -p {_quoted(found.path)}` makes it one of kaa's",
         )
     if os.path.lexists(found.path):
         raise EnvironmentNotFoundError(
@@ -77,7 +84,7 @@ def find_environment(layout: Layout, name: str | None, prefix: Path | None) -> P
     if any(found.generations.glob(f"{ADOPTING}*")):
         raise EnvironmentNotFoundError(
             f"the adoption of {found.path} was interrupted",
-            hint=f"finish it: `kaa adopt -p {shlex.quote(str(found.path))}`",
+            hint=f"finish it: `kaa adopt -p {_quoted(found.path)}`",
         )
     raise EnvironmentNotFoundError(
         f"there is no environment {name!r}" if name else f"there is nothing at {found.path}",
@@ -99,7 +106,7 @@ def check_there(found: Prefix) -> None:
         f"the environment {found.name!r} is broken",
         cause=f"its generation {current} is missing",
         hint="if its link was moved, move it back; else "
-        f"`kaa repair -p {shlex.quote(str(found.path))}` rebuilds it from the others",
+        f"`kaa repair -p {_quoted(found.path)}` rebuilds it from the others",
     )
 
 
@@ -111,7 +118,7 @@ def not_ours(found: Prefix, *, cause: str, hint: str) -> KaaError:
     before = moved_by_hand(found)
     if before is None:
         return UnsupportedError(f"{found.path} was not made by kaa", cause=cause, hint=hint)
-    there, here = shlex.quote(str(before.path)), shlex.quote(str(found.path))
+    there, here = _quoted(before.path), _quoted(found.path)
     back = f"move it back (`mv {here} {there}`), and rename it with `kaa rename`"
     if os.path.lexists(before.path):
         back = f"remove this link (`rm {here}`), and use what is at {there} now"
@@ -120,6 +127,12 @@ def not_ours(found: Prefix, *, cause: str, hint: str) -> KaaError:
         cause="its generations are still there, and its programs name that path",
         hint=back,
     )
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
 
 
 def _near(layout: Layout, name: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaa.environments.facts import interpreter
-from kaa.environments.prefix import Prefix, read_manifest, read_packages
+from kaa.environments.packages import read_packages
+from kaa.environments.prefix import Prefix, read_manifest
 from kaa.environments.writer import sole_writer_meanwhile
 from kaa.kernels.overlay import overlay_prefix, overlay_ready
 from kaa.model.environment import Manifest, now

@@ -15,7 +15,6 @@ from kaa.kernels.overlay import overlay_of, overlay_ready
 from kaa.kernels.specs import is_jupyters, kernelspec_directory
 from kaa.model.errors import KernelError
 from kaa.store.disk import writing
-from kaa.store.locks import locked
 from kaa.workflows.tolerance import tolerated
 
 if TYPE_CHECKING:
@@ -103,6 +102,8 @@ def keep_in_step(listing: KernelListing, layout: Layout, options: KernelOptions)
     steps = find_steps(listing.everything, layout, listing.silent)
     if steps == Steps():
         return Taken()
+    from kaa.store.locks import locked
+
     with locked(layout, "environments"):
         taken = take_steps(steps, layout, options)
     if taken.failed:
@@ -159,6 +160,8 @@ def sync_kernels(layout: Layout, *, dry_run: bool = False) -> KernelSync:
     if dry_run:
         names = tuple(offer.id.lower() for offer in fit)
         return KernelSync(names, tuple(spec.name for spec in steps.remove), dead=dead)
+    from kaa.store.locks import locked
+
     with writing(kernelspec_directory()), locked(layout, "environments"):
         taken = take_steps(steps, layout, options, write_all=fit)
     if taken.failed and not taken.written:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaa.environments.prefix import Prefix, read_packages
+from kaa.environments.packages import read_packages
+from kaa.environments.prefix import Prefix
 from kaa.kernels.overlay import overlay_of, overlay_prefix, overlay_ready
 from kaa.model.errors import KaaError, RequestError
 from kaa.workflows.kernels import look_at_kernels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ from kaa.store.disk import writing
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -28,7 +25,9 @@ def tolerated(consequence: str, path: Path) -> Iterator[None]:
     except KaaError as error:
         parts = [f"{consequence}: {error.message}"]
         parts += [f"{label}: {text}" for label, text in _reasons(error) if text]
-        _log.warning("%s", "\n  ".join(parts))
+        import logging
+
+        logging.getLogger(__name__).warning("%s", "\n  ".join(parts))
 
 
 def _reasons(error: KaaError) -> tuple[tuple[str, str | None], ...]:
