@@ -12,6 +12,7 @@ from kaa.cli.options import (
     changing_options,
     environment_options,
     fix_option,
+    one_of_or_active,
     solve_options,
 )
 
@@ -47,9 +48,14 @@ def sync(
     stays where it can; packages that FILE does not lead to go. Your own files stay, and so does
     what pip installed by hand, unless FILE has it.
     """
-    name, prefix = one_of_or_named(name, prefix, file)
+    if not (name is None and prefix is None):
+        name, prefix = one_of_or_active(name, prefix)
     if not invocation.fix and _said_at_once(name, prefix, file, options, invocation):
         return
+    if name is None and prefix is None:
+        name, prefix = one_of_or_named(name, prefix, file)
+        if not invocation.fix and _said_at_once(name, prefix, file, options, invocation):
+            return
 
     from kaa.cli.question import require_answer
 

@@ -82,11 +82,15 @@ def still_synced(
 ) -> Prefix | None:
     """Return the environment if it is what ``file`` says, as far as is known without a solve.
 
-    None where that is not known. Raises nothing: who looks closer says what is wrong.
+    Without ``name`` and ``prefix`` it is the one that the file names: to read that takes longer
+    than all the rest, so that is noted, too. None where it is not known. Raises nothing: who looks
+    closer says what is wrong.
     """
     from kaa.model.errors import KaaError
 
     try:
+        if name is None and prefix is None:
+            name = _naming(layout, file).read_text(encoding="utf-8")
         found = Prefix(resolve_prefix(layout, name, prefix))
         note = json.loads(_note(layout, found).read_bytes())
         same = (
@@ -107,6 +111,7 @@ def remember_sync(
     The caller is the environment's only writer. Nothing depends on the note, so it may fail. What a
     file names by path, or in a repository, may have changed since: that is never noted.
     """
+    from kaa.model.errors import KaaError
     from kaa.store.disk import replace_file
 
     if wish.asked.references or None in (before.asked, before.named):
@@ -122,7 +127,9 @@ def remember_sync(
         }
         if (note["asked"], note["named"]) == (before.asked, before.named):
             replace_file(_note(layout, found), json.dumps(note).encode())
-    except (OSError, ValueError):
+            if wish.name is not None and resolve_prefix(layout, wish.name, None) == found.path:
+                replace_file(_naming(layout, before.file), wish.name.encode())
+    except (OSError, ValueError, KaaError):
         return
 
 
@@ -138,6 +145,11 @@ def _is_wished(found: Prefix, wish: Wish, records: Iterable[RepoDataRecord]) -> 
 def _note(layout: Layout, found: Prefix) -> Path:
     name = hashlib.sha256(str(found.path).encode()).hexdigest()[:32]
     return layout.metadata / "synced" / f"{name}.json"
+
+
+def _naming(layout: Layout, file: Path) -> Path:
+    """Return where it is noted which environment a file with this content names."""
+    return layout.metadata / "synced" / f"{_content((file.absolute(),))[:32]}.name"
 
 
 def _asked(file: Path, options: SolveOptions, prefix: Path) -> str:
