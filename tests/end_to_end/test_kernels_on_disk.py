@@ -169,3 +169,15 @@ def test_a_name_that_is_taken_fails_alone() -> None:
     assert "conda-env-shop-py" in answer.err and "kaa did not write it" in answer.err
     assert "conda-env-work-py" in kernels()
     assert spec("conda-env-shop-py")["argv"][0] == "somebodys"
+
+
+def test_a_fifo_for_a_kernelspec_holds_nobody_up() -> None:
+    prefix = synced()
+    for name in ("fifo-kernel", "conda-env-shop-py"):
+        (folder() / name).mkdir(exist_ok=True)
+        (folder() / name / "kernel.json").unlink(missing_ok=True)
+        os.mkfifo(folder() / name / "kernel.json")
+    for command in (("list",), ("sync",), ("prune", "--foreign", "-y")):
+        answer = kaa("kernels", *command)
+        assert "fifo-kernel" not in answer.out, answer.err
+    assert str(prefix) in kaa("kernels", "list", "--json").out

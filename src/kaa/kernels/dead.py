@@ -15,6 +15,7 @@ from kaa.kernels.specs import (
     is_gone,
     kernelspec_directory,
 )
+from kaa.store.disk import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def kernelspec_directories() -> list[Path]:
 
 def _missing(file: Path) -> str | None:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_file(file))
         words = list(content["argv"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None

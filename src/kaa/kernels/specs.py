@@ -21,6 +21,7 @@ from kaa.kernels.unchanged import Unchanged
 from kaa.kernels.writing import cannot_write, write_text
 from kaa.model.discovered import Maker
 from kaa.model.errors import KernelError
+from kaa.store.disk import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,7 +173,7 @@ def check_replaceable(directory: Path, offer: Offer) -> None:
 def _is_nb_conda_kernels(file: Path) -> bool:
     """Say whether nb_conda_kernels wrote it: it has the same ids for the same kernels."""
     try:
-        argv = json.loads(file.read_text(encoding="utf-8"))["argv"]
+        argv = json.loads(read_file(file))["argv"]
     except (OSError, ValueError, LookupError, TypeError):
         return False
     return isinstance(argv, list) and "nb_conda_kernels.runner" in argv[:3]
@@ -200,8 +201,8 @@ def put_kernelspec(
 
 def _says(file: Path, text: str) -> bool:
     try:
-        return file.read_text(encoding="utf-8") == text
-    except (OSError, UnicodeDecodeError):
+        return read_file(file) == text.encode()
+    except OSError:
         return False
 
 
@@ -344,7 +345,7 @@ _files: Unchanged[Kernelspec | None] = Unchanged()
 
 def _read_marked(file: Path) -> Kernelspec | None:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_file(file))
         return _kernelspec(file, content)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None  # another program's, or broken: not ours to touch

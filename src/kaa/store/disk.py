@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _BLOCK = 512
 """Bytes in the unit of ``st_blocks``, whatever the file system's own unit is (POSIX, Python)."""
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe waits for whoever writes into it, without this."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _FULL_WORDS = ("no space left", "os error 28", "disk quota exceeded")
@@ -124,6 +126,18 @@ def make_directory(path: Path) -> None:
     more = above & (0o055 if above & stat.S_ISVTX else 0o075)
     if own & more != more:
         path.chmod(stat.S_IMODE(own) | more)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a regular file; for files that anybody may have put where they are.
+
+    Raises ``OSError``, for a pipe or a device too: reading one might wait for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _AT_ONCE | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return stream.read()
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
