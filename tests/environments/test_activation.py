@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path, PureWindowsPath
 
@@ -144,6 +145,18 @@ def test_a_broken_file_is_named_and_passed_over(
     assert activated(prefix, prefix.resolve(), {})["ONE"] == "1"
     said = capsys.readouterr().err
     assert ("state" in said) == (broken != '{"env_vars": 3}')
+
+
+@posix_only
+@pytest.mark.parametrize(("name", "value"), [("A=B", "1"), ("", "1"), ("A", "a\0b"), ("A\0", "1")])
+def test_what_no_system_takes_for_a_variable_is_named_and_left_out(
+    prefix: Path, name: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {"env_vars": {name: value, "ONE": "1"}}
+    own_variables(prefix, {"conda-meta/state": json.dumps(own)})
+    environ = activated(prefix, prefix.resolve(), {"PATH": "/bin"})
+    assert environ["ONE"] == "1" and name not in environ
+    assert "state" in capsys.readouterr().err
 
 
 def test_windows_directories_in_condas_order() -> None:

@@ -210,11 +210,12 @@ def own_variables(prefix: str) -> dict[str, str]:
         names = []
     variables = {}
     for name in names:
-        variables.update(_json_object(os.path.join(folder, name)))
-    state = _json_object(os.path.join(prefix, "conda-meta", "state"))
-    own = state.get("env_vars")
+        file = os.path.join(folder, name)
+        variables.update(_settable(file, _json_object(file)))
+    file = os.path.join(prefix, "conda-meta", "state")
+    own = _json_object(file).get("env_vars")
     if isinstance(own, dict):
-        variables.update(own)
+        variables.update(_settable(file, own))
     return {
         name: str(value)
         for name, value in variables.items()
@@ -238,6 +239,18 @@ def _json_object(file: str) -> dict[str, object]:
     except ValueError as error:
         return _ignored(file, error)
     return content if isinstance(content, dict) else _ignored(file, "not a JSON object")
+
+
+def _settable(file: str, variables: dict[str, object]) -> dict[str, object]:
+    """Leave out, aloud, what no system takes for a variable."""
+    wrong = [
+        name
+        for name, value in variables.items()
+        if not name or "=" in name or "\0" in f"{name}{value}"
+    ]
+    if wrong:
+        sys.stderr.write(f"kaa: no variables, and not set: {wrong} in {file}\n")
+    return {name: value for name, value in variables.items() if name not in wrong}
 
 
 def _ignored(file: str, reason: object) -> dict[str, object]:
