@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import configparser
+import csv
 import hashlib
+import io
 import posixpath
 import zipfile
 from typing import TYPE_CHECKING
@@ -38,7 +40,8 @@ def repack(prefix: Path, metadata: str, paths: Iterable[str], wheel: Path) -> st
     for path in outside:
         if posixpath.basename(path).removesuffix(".exe") not in scripts:
             return path
-    rows = []
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in inside:
             name = path[len(site) + 1 :]
@@ -47,9 +50,9 @@ def repack(prefix: Path, metadata: str, paths: Iterable[str], wheel: Path) -> st
             content = (prefix / path).read_bytes()
             archive.writestr(zipfile.ZipInfo(name, _WHEN), content)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
-            rows.append(f"{name},sha256={digest.rstrip('=')},{len(content)}\n")
-        rows.append(f"{info}/RECORD,,\n")
-        archive.writestr(zipfile.ZipInfo(f"{info}/RECORD", _WHEN), "".join(rows))
+            rows.writerow((name, f"sha256={digest.rstrip('=')}", len(content)))
+        rows.writerow((f"{info}/RECORD", "", ""))
+        archive.writestr(zipfile.ZipInfo(f"{info}/RECORD", _WHEN), text.getvalue())
     return None
 
 
