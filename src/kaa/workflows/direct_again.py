@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kaa.model.errors import StoreError
+from kaa.model.errors import InvalidSpecError, StoreError
+from kaa.sources.direct import parse_direct
 from kaa.sources.identity import built_identity
 from kaa.transaction.cached import entry_of, is_cached
-from kaa.workflows.asked import Asked, read_asked, resolve_references
+from kaa.workflows.asked import Asked, resolve_references
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rattler import RepoDataRecord
 
     from kaa.solver.request import Solution
+    from kaa.sources.direct import DirectReference
     from kaa.sources.direct_distribution import DirectDistribution
     from kaa.store.layout import Layout
     from kaa.workflows.supply import Supply
@@ -37,13 +39,14 @@ async def with_direct(
         record.url: record
         for record in solution.records
         if record.url in solution.files
+        and record.url not in solution.direct
         and (entry_of(record) in again or not is_cached(layout, record))
     }
     if not urls:
         return solution
     references = [
         each
-        for each in read_asked(specs).references
+        for each in _that_are_there(specs)
         if any(each.url in url or url in each.url for url in urls)
     ]
     if not references:
@@ -59,7 +62,18 @@ async def with_direct(
                 hint=f"install it as it is now: `kaa install -n NAME {one.reference.text}`",
             )
     files = {**solution.files, **{url: one.file for url, one in by_url.items()}}
-    return replace(solution, files=files, direct=by_url)
+    return replace(solution, files=files, direct={**solution.direct, **by_url})
+
+
+def _that_are_there(specs: Sequence[str]) -> Iterator[DirectReference]:
+    """Yield what direct references lead to; one to a file that is gone brings nothing again."""
+    for text in specs:
+        try:
+            reference = parse_direct(text)
+        except InvalidSpecError:
+            continue
+        if reference is not None:
+            yield reference
 
 
 def _is_same(record: RepoDataRecord, one: DirectDistribution, minor: str | None) -> bool:
