@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from contest import AbsentError, Samples, compete
 from table import Group, Row, Unit
+from workplace import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from workplace import Workplace
 
 _ROOT = "small"
 """The root directory of kaa; it has the environment ``demo``."""
 _DEMO = "demo"
+_TWENTY = "twenty"
+"""Another root directory, whose environment ``demo`` was made of a file, and 19 copies of that."""
+_FILE = "environment.yml"
 _TRUE = (shutil.which("true") or "true",)
 _PYTHON = (sys.executable, "-c", "pass")
 SHORT = 4
@@ -44,6 +49,33 @@ def _group(name: str, arguments: tuple[str, ...], against: str, limit: float) ->
     row = Row(name, f"kaa {' '.join(arguments)}", against, limit, Unit.EXCESS)
     other = _TRUE if against == "true" else _PYTHON
     return Group(name, "start", (row,), _measure(arguments, other))
+
+
+def _among_twenty(name: str, *arguments: str) -> Group:
+    def measure(place: Workplace, repetitions: int) -> dict[str, Samples]:
+        file = place.root / _FILE
+        if not file.exists():
+            _make_twenty(place, file)
+        inside = [str(file) if argument == _FILE else argument for argument in arguments]
+        return compete(
+            {
+                "kaa": lambda _: [place.kaa_command(_TWENTY, *inside)],
+                "other": lambda _: [place.plain(*_PYTHON)],
+            },
+            repetitions * SHORT,
+        )
+
+    work = f"kaa {' '.join(arguments)}, 20 environments"
+    return Group(name, "daily", (Row(name, work, "python -c pass", 0.120, Unit.EXCESS),), measure)
+
+
+def _make_twenty(place: Workplace, file: Path) -> None:
+    specs = "".join(f"  - {spec}\n" for spec in (place.python_spec, *PACKAGES))
+    file.write_text(f"channels: [pypi, nodefaults]\ndependencies:\n{specs}", encoding="utf-8")
+    create = ("create", "-y", "-q", "-n", _DEMO, "-f", str(file))
+    place.kaa_command(_TWENTY, *create).run()
+    for number in range(1, 20):
+        place.kaa_command(_TWENTY, "clone", "-y", "-q", _DEMO, f"{_DEMO}{number}").run()
 
 
 def _hook(shell: str, *options: str) -> Group:
@@ -75,6 +107,10 @@ GROUPS = (
         (_ACTIVATE,),
         _measure(("activate", "--shell", "bash", _DEMO), _PYTHON),
     ),
+    _among_twenty("daily-list", "list", "-n", _DEMO),
+    _among_twenty("daily-envs", "env", "list"),
+    _among_twenty("daily-info", "info"),
+    _among_twenty("daily-sync", "sync", "-n", _DEMO, "-f", _FILE),
     _hook("bash", "--norc", "--noprofile"),
     _hook("zsh", "-f"),
 )

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_MOST = 16 * 1024
+"""Bytes in which nearly every head ends."""
+
 
 def read_heads(generation: Path) -> Iterator[dict[str, Any]]:
     """Yield the records of a generation without their files; damaged ones are passed over."""
@@ -20,25 +23,36 @@ def read_heads(generation: Path) -> Iterator[dict[str, Any]]:
         return
     for name in names:
         try:
-            text = (folder / name).read_text(encoding="utf-8")
-            record = _head(text) or json.loads(text)
+            record = read_head(folder / name)
         except (OSError, ValueError):
             continue  # `verify` is the command that looks for damage
         if isinstance(record, dict):
             yield record
 
 
-def _head(text: str) -> dict[str, Any] | None:
-    """Return a record without its files, which are nine tenths of it and come last.
+def read_head(file: Path) -> Any:
+    """Return a record without its files, if it is one that rattler wrote, and else all of it.
 
-    None when another program than rattler has written it, in an order of its own. No text in
-    JSON can have a line feed in it, so that the key cannot be anything else.
+    The files are nine tenths of it and come last there. Raises ``OSError``, and ``ValueError`` for
+    what is no JSON.
     """
-    before, found, _ = text.partition('\n  "files": [')
+    with file.open("rb") as stream:
+        start = stream.read(_MOST)
+        record = _head(start)
+        return json.loads(start + stream.read()) if record is None else record
+
+
+def _head(start: bytes) -> dict[str, Any] | None:
+    """Return the head of the record that begins so; None where its end is not to be seen.
+
+    Other programs have an order of their own. No text in JSON can have a line feed in it, so that
+    the key cannot be anything else.
+    """
+    before, found, _ = start.partition(b'\n  "files": [')
     if not found:
         return None
     try:
-        record = json.loads(before.rstrip().removesuffix(",") + "}")
+        record = json.loads(before.rstrip().removesuffix(b",") + b"}")
     except ValueError:
         return None
     return record if "name" in record and "requested_specs" in record else None

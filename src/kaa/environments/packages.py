@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kaa.environments.heads import read_head
 from kaa.environments.prefix import read_manifest, record_names
 from kaa.model.package import HOST, PYPI, Package, channel_of, project_name, source_of_channel
 
@@ -40,8 +40,7 @@ def _named(spec: str) -> str:
 def _packages(generation: Path) -> Iterator[Package]:
     for name in record_names(generation):
         try:
-            text = (generation / "conda-meta" / f"{name}.json").read_text(encoding="utf-8")
-            yield package_of_record(json.loads(text))
+            yield package_of_record(read_head(generation / "conda-meta" / f"{name}.json"))
         except PermissionError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
