@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kaa.environments.heads import head_in
 from kaa.model.package import Package
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _site_packages_in(records: Iterable[tuple[str, bytes]]) -> str | None:
         parts = name.rsplit("-", 2)
         if parts[0] == "python" and len(parts) == 3:
             try:
-                told = json.loads(text).get("python_site_packages_path")
+                told = (head_in(text) or json.loads(text)).get("python_site_packages_path")
             except (ValueError, AttributeError):
                 told = None
             return told if isinstance(told, str) else _usual_site_packages(parts[1])

@@ -38,11 +38,11 @@ def read_head(file: Path) -> Any:
     """
     with file.open("rb") as stream:
         start = stream.read(_MOST)
-        record = _head(start)
+        record = head_in(start)
         return json.loads(start + stream.read()) if record is None else record
 
 
-def _head(start: bytes) -> dict[str, Any] | None:
+def head_in(start: bytes) -> dict[str, Any] | None:
     """Return the head of the record that begins so; None where its end is not to be seen.
 
     Other programs have an order of their own. No text in JSON can have a line feed in it, so that
