@@ -23,7 +23,7 @@ from jupyter.test_server import CONFIGURATION, serving
 from kaa.jupyter.manager import KaaKernelSpecManager
 from kaa.kernels.overlay import overlay_prefix
 from kaa.store.layout import default_layout
-from kernels.conftest import Running, add_ipykernel, make_generation, move_into, site_of
+from kernels.conftest import Running, add_ipykernel, make_generation, move_into, run_kernel, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,15 +55,8 @@ def real_environment(prefix: Path) -> Path:
 def started(name: str, **options: str) -> Iterator[Running]:
     specs = KaaKernelSpecManager()
     kernels = KernelManager(kernel_name=name, kernel_spec_manager=specs, **options)
-    kernels.start_kernel()
-    client = kernels.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=300)
-        yield Running(kernels, client)
-    finally:
-        client.stop_channels()
-        kernels.shutdown_kernel(now=True)
+    with run_kernel(kernels) as kernel:
+        yield kernel
 
 
 def test_kernelspecs_that_are_none(home: Path) -> None:

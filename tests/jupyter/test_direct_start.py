@@ -18,7 +18,7 @@ from jupyter.test_bad_input import lend_ipykernel, real_environment
 from kaa.jupyter.manager import KaaKernelSpecManager
 from kaa.kernels.specs import write_kernelspec
 from kaa.store.layout import default_layout
-from kernels.conftest import Running, add_ipykernel, make_generation, site_of
+from kernels.conftest import Running, add_ipykernel, make_generation, run_kernel, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,15 +54,8 @@ def through_launcher(spec: KernelSpec) -> KernelSpec:
 def started(spec: KernelSpec, **options: Any) -> Iterator[Running]:
     kernels = KernelManager()
     kernels._kernel_spec = spec
-    kernels.start_kernel(**options)
-    client = kernels.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=300)
-        yield Running(kernels, client)
-    finally:
-        client.stop_channels()
-        kernels.shutdown_kernel(now=True)
+    with run_kernel(kernels, **options) as kernel:
+        yield kernel
 
 
 def variables(running: Running) -> dict[str, str]:

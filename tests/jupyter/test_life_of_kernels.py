@@ -79,10 +79,7 @@ def test_an_interrupt_reaches_the_programs_that_the_code_runs(home: Path) -> Non
         children = process.children(recursive=True)
         assert children
         running.manager.interrupt_kernel()
-        while True:
-            reply = running.client.get_shell_msg(timeout=300)
-            if reply["parent_header"].get("msg_id") == request:
-                break
+        running.reply(request)
         gone, alive = psutil.wait_procs(children, timeout=300)
         assert gone and not alive
 

@@ -22,7 +22,7 @@ from kaa.jupyter.manager import KaaKernelSpecManager
 from kaa.kernels.overlay import overlay_prefix
 from kaa.model.discovered import Maker
 from kaa.store.layout import default_layout
-from kernels.conftest import Running, add_ipykernel, make_generation, move_into, site_of
+from kernels.conftest import Running, add_ipykernel, make_generation, move_into, run_kernel, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,15 +164,8 @@ def test_the_command_line_agrees(home: Path) -> None:
 
 def started(name: str) -> Iterator[Running]:
     kernels = KernelManager(kernel_name=name, kernel_spec_manager=manager())
-    kernels.start_kernel()
-    client = kernels.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=300)
-        yield Running(kernels, client)
-    finally:
-        client.stop_channels()
-        kernels.shutdown_kernel(now=True)
+    with run_kernel(kernels) as kernel:
+        yield kernel
 
 
 def lend_ipykernel() -> None:

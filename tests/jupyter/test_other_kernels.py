@@ -108,11 +108,7 @@ def interrupt(running: Running) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.manager.interrupt_kernel()
-    while True:
-        reply = running.client.get_shell_msg(timeout=300)
-        if reply["parent_header"].get("msg_id") == request:
-            break
-    assert reply["content"]["status"] == "abort"
+    assert running.reply(request)["status"] == "abort"
     # Until it is idle, IRkernel answers everything that comes by "aborted".
     while True:
         message = running.client.get_iopub_msg(timeout=300)

@@ -29,7 +29,7 @@ from kaa.environments.writer import sole_writer
 from kaa.jupyter.manager import KaaKernelSpecManager
 from kaa.kernels.overlay import overlay_prefix, overlay_ready
 from kaa.store.layout import default_layout
-from kernels.conftest import Running, move_into
+from kernels.conftest import Running, move_into, run_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,13 +117,6 @@ class Kernel(Running):
             return f"{reply['ename']}: {reply['evalue']}"
         return "".join(texts).strip()
 
-    def reply(self, request: str) -> dict[str, Any]:
-        while True:
-            reply = self.client.get_shell_msg(timeout=300)
-            if reply["parent_header"].get("msg_id") == request:
-                content: dict[str, Any] = reply["content"]
-                return content
-
     def processes(self) -> list[psutil.Process]:
         """Return what runs for the kernel, the process that Jupyter knows first."""
         own = psutil.Process(self.pid)
@@ -137,15 +130,8 @@ def text_of(messages: list[dict[str, Any]]) -> str:
 @contextmanager
 def starting(name: str = NAME, **options: Any) -> Iterator[Kernel]:
     kernels = KernelManager(kernel_name=name, kernel_spec_manager=KaaKernelSpecManager(), **options)
-    kernels.start_kernel()
-    client = kernels.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=300)
-        yield Kernel(kernels, client)
-    finally:
-        client.stop_channels()
-        kernels.shutdown_kernel(now=True)
+    with run_kernel(kernels) as kernel:
+        yield Kernel(kernel.manager, kernel.client)
 
 
 @contextmanager

@@ -83,11 +83,16 @@ class Running:
         while self.client.get_iopub_msg(timeout=300)["msg_type"] != "stream":
             continue
         self.manager.interrupt_kernel()
+        return str(self.reply(request)["ename"])
+
+    def reply(self, request: str) -> dict[str, Any]:
+        """Wait for the reply to a request; return its content."""
         while True:
             # A slow start has more questions than one, whose answers may still be to come.
             reply = self.client.get_shell_msg(timeout=300)
             if reply["parent_header"].get("msg_id") == request:
-                return str(reply["content"]["ename"])
+                content: dict[str, Any] = reply["content"]
+                return content
 
 
 @contextmanager
@@ -96,6 +101,20 @@ def started(name: str, **options: str) -> Iterator[Running]:
 
     manager, client = start_new_kernel(300, name, **options)
     try:
+        yield Running(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@contextmanager
+def run_kernel(manager: Any, **options: Any) -> Iterator[Running]:
+    """Start the kernel of a ``KernelManager``, and shut it down in the end."""
+    manager.start_kernel(**options)
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=300)
         yield Running(manager, client)
     finally:
         client.stop_channels()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaa import __version__
 from kaa.environments.names import resolve_prefix
-from kaa.environments.prefix import Prefix
+from kaa.environments.prefix import Prefix, record_names
 from kaa.environments.variables import STATE, read_variables
 from kaa.settings.search import find_condarc, find_own
 
@@ -135,8 +135,8 @@ def remember_sync(
 
 def _is_wished(found: Prefix, wish: Wish, records: Iterable[RepoDataRecord]) -> bool:
     """Say whether an environment is what was answered; another program may have changed it."""
-    wanted = {f"{each.name.normalized}-{each.version}-{each.build}.json" for each in records}
-    if set(_record_names(found.current)) != wanted:
+    wanted = {f"{each.name.normalized}-{each.version}-{each.build}" for each in records}
+    if set(record_names(found.current)) != wanted:
         return False
     follows = wish.lock is not None or wish.locked  # and says nothing of variables
     return follows or read_variables(found.current) == dict(wish.variables)
@@ -183,16 +183,11 @@ def _has(found: Prefix) -> list[Any]:
     state = generation / STATE
     return [
         str(generation),
-        sorted(_record_names(generation)),
+        record_names(generation),
         (generation / "conda-meta").stat().st_mtime_ns,
         state.read_text(encoding="utf-8") if state.exists() else "",
         sorted(_distributions(generation)),
     ]
-
-
-def _record_names(generation: Path) -> list[str]:
-    names = os.listdir(generation / "conda-meta")  # noqa: PTH208 - names, not paths
-    return [name for name in names if name.endswith(".json")]
 
 
 def _distributions(generation: Path) -> Iterator[list[Any]]:
